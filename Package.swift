@@ -1,0 +1,48 @@
+// swift-tools-version: 6.2
+// One manifest for both sides. `ELFLOADER_KERNEL=1` selects the bare-metal side: the real `Platform` over
+// `CShims`, and `Boot`. Without it, `Platform` is the fake of Tests/Support, and the tests and host tools exist.
+import PackageDescription
+
+let isKernel = Context.environment["ELFLOADER_KERNEL"] == "1"
+
+let common: [SwiftSetting] = [
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableExperimentalFeature("Lifetimes"),
+]
+let kernelSettings: [SwiftSetting] =
+  common
+  + (isKernel ? [.enableExperimentalFeature("Embedded"), .treatWarning("EmbeddedRestrictions", as: .error)] : [])
+
+/// A module that compiles for the kernel and for the host.
+func module(_ name: String, _ dependencies: [Target.Dependency] = [], path: String? = nil) -> Target {
+  .target(name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", swiftSettings: kernelSettings)
+}
+
+var targets: [Target] = [
+  module("Support"),
+  module("LinuxABI"),
+  module("Kernel", ["Platform", "Support", "LinuxABI"]),
+]
+
+if isKernel {
+  targets += [
+    .target(name: "CShims", path: "CShims"),
+    module("Platform", ["CShims"]),
+    module("Boot", ["Kernel", "Platform", "Support", "LinuxABI"]),
+  ]
+} else {
+  targets += [
+    module("Platform", path: "Tests/Support/Platform")
+  ]
+}
+
+let package = Package(
+  name: "elfloader",
+  products: isKernel ? [.library(name: "elfloader", type: .static, targets: ["Boot"])] : [],
+  targets: targets,
+  swiftLanguageModes: [.v6]
+)

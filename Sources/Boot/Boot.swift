@@ -1,0 +1,2 @@
+import Kernel
+@c public func kmain() { let m = Machine(); m.go() }

@@ -1,0 +1,1 @@
+// Support: containers and byte readers and writers that every other module may use. It imports nothing.
