@@ -3,284 +3,175 @@
 
 extension Errno {
   /// The message of strerror(3), as glibc has it in the C locale. For the kernel's own numbers, what strace(1) prints.
-  public var text: StaticString {
-    switch self {
-    case .EPERM: "Operation not permitted"
-    case .ENOENT: "No such file or directory"
-    case .ESRCH: "No such process"
-    case .EINTR: "Interrupted system call"
-    case .EIO: "Input/output error"
-    case .ENXIO: "No such device or address"
-    case .E2BIG: "Argument list too long"
-    case .ENOEXEC: "Exec format error"
-    case .EBADF: "Bad file descriptor"
-    case .ECHILD: "No child processes"
-    case .EAGAIN: "Resource temporarily unavailable"
-    case .ENOMEM: "Cannot allocate memory"
-    case .EACCES: "Permission denied"
-    case .EFAULT: "Bad address"
-    case .ENOTBLK: "Block device required"
-    case .EBUSY: "Device or resource busy"
-    case .EEXIST: "File exists"
-    case .EXDEV: "Invalid cross-device link"
-    case .ENODEV: "No such device"
-    case .ENOTDIR: "Not a directory"
-    case .EISDIR: "Is a directory"
-    case .EINVAL: "Invalid argument"
-    case .ENFILE: "Too many open files in system"
-    case .EMFILE: "Too many open files"
-    case .ENOTTY: "Inappropriate ioctl for device"
-    case .ETXTBSY: "Text file busy"
-    case .EFBIG: "File too large"
-    case .ENOSPC: "No space left on device"
-    case .ESPIPE: "Illegal seek"
-    case .EROFS: "Read-only file system"
-    case .EMLINK: "Too many links"
-    case .EPIPE: "Broken pipe"
-    case .EDOM: "Numerical argument out of domain"
-    case .ERANGE: "Numerical result out of range"
-    case .EDEADLK: "Resource deadlock avoided"
-    case .ENAMETOOLONG: "File name too long"
-    case .ENOLCK: "No locks available"
-    case .ENOSYS: "Function not implemented"
-    case .ENOTEMPTY: "Directory not empty"
-    case .ELOOP: "Too many levels of symbolic links"
-    case .ENOMSG: "No message of desired type"
-    case .EIDRM: "Identifier removed"
-    case .ECHRNG: "Channel number out of range"
-    case .EL2NSYNC: "Level 2 not synchronized"
-    case .EL3HLT: "Level 3 halted"
-    case .EL3RST: "Level 3 reset"
-    case .ELNRNG: "Link number out of range"
-    case .EUNATCH: "Protocol driver not attached"
-    case .ENOCSI: "No CSI structure available"
-    case .EL2HLT: "Level 2 halted"
-    case .EBADE: "Invalid exchange"
-    case .EBADR: "Invalid request descriptor"
-    case .EXFULL: "Exchange full"
-    case .ENOANO: "No anode"
-    case .EBADRQC: "Invalid request code"
-    case .EBADSLT: "Invalid slot"
-    case .EBFONT: "Bad font file format"
-    case .ENOSTR: "Device not a stream"
-    case .ENODATA: "No data available"
-    case .ETIME: "Timer expired"
-    case .ENOSR: "Out of streams resources"
-    case .ENONET: "Machine is not on the network"
-    case .ENOPKG: "Package not installed"
-    case .EREMOTE: "Object is remote"
-    case .ENOLINK: "Link has been severed"
-    case .EADV: "Advertise error"
-    case .ESRMNT: "Srmount error"
-    case .ECOMM: "Communication error on send"
-    case .EPROTO: "Protocol error"
-    case .EMULTIHOP: "Multihop attempted"
-    case .EDOTDOT: "RFS specific error"
-    case .EBADMSG: "Bad message"
-    case .EOVERFLOW: "Value too large for defined data type"
-    case .ENOTUNIQ: "Name not unique on network"
-    case .EBADFD: "File descriptor in bad state"
-    case .EREMCHG: "Remote address changed"
-    case .ELIBACC: "Can not access a needed shared library"
-    case .ELIBBAD: "Accessing a corrupted shared library"
-    case .ELIBSCN: ".lib section in a.out corrupted"
-    case .ELIBMAX: "Attempting to link in too many shared libraries"
-    case .ELIBEXEC: "Cannot exec a shared library directly"
-    case .EILSEQ: "Invalid or incomplete multibyte or wide character"
-    case .ERESTART: "Interrupted system call should be restarted"
-    case .ESTRPIPE: "Streams pipe error"
-    case .EUSERS: "Too many users"
-    case .ENOTSOCK: "Socket operation on non-socket"
-    case .EDESTADDRREQ: "Destination address required"
-    case .EMSGSIZE: "Message too long"
-    case .EPROTOTYPE: "Protocol wrong type for socket"
-    case .ENOPROTOOPT: "Protocol not available"
-    case .EPROTONOSUPPORT: "Protocol not supported"
-    case .ESOCKTNOSUPPORT: "Socket type not supported"
-    case .EOPNOTSUPP: "Operation not supported"
-    case .EPFNOSUPPORT: "Protocol family not supported"
-    case .EAFNOSUPPORT: "Address family not supported by protocol"
-    case .EADDRINUSE: "Address already in use"
-    case .EADDRNOTAVAIL: "Cannot assign requested address"
-    case .ENETDOWN: "Network is down"
-    case .ENETUNREACH: "Network is unreachable"
-    case .ENETRESET: "Network dropped connection on reset"
-    case .ECONNABORTED: "Software caused connection abort"
-    case .ECONNRESET: "Connection reset by peer"
-    case .ENOBUFS: "No buffer space available"
-    case .EISCONN: "Transport endpoint is already connected"
-    case .ENOTCONN: "Transport endpoint is not connected"
-    case .ESHUTDOWN: "Cannot send after transport endpoint shutdown"
-    case .ETOOMANYREFS: "Too many references: cannot splice"
-    case .ETIMEDOUT: "Connection timed out"
-    case .ECONNREFUSED: "Connection refused"
-    case .EHOSTDOWN: "Host is down"
-    case .EHOSTUNREACH: "No route to host"
-    case .EALREADY: "Operation already in progress"
-    case .EINPROGRESS: "Operation now in progress"
-    case .ESTALE: "Stale file handle"
-    case .EUCLEAN: "Structure needs cleaning"
-    case .ENOTNAM: "Not a XENIX named type file"
-    case .ENAVAIL: "No XENIX semaphores available"
-    case .EISNAM: "Is a named type file"
-    case .EREMOTEIO: "Remote I/O error"
-    case .EDQUOT: "Disk quota exceeded"
-    case .ENOMEDIUM: "No medium found"
-    case .EMEDIUMTYPE: "Wrong medium type"
-    case .ECANCELED: "Operation canceled"
-    case .ENOKEY: "Required key not available"
-    case .EKEYEXPIRED: "Key has expired"
-    case .EKEYREVOKED: "Key has been revoked"
-    case .EKEYREJECTED: "Key was rejected by service"
-    case .EOWNERDEAD: "Owner died"
-    case .ENOTRECOVERABLE: "State not recoverable"
-    case .ERFKILL: "Operation not possible due to RF-kill"
-    case .EHWPOISON: "Memory page has hardware error"
-    case .ERESTARTSYS: "To be restarted if SA_RESTART is set"
-    case .ERESTARTNOINTR: "To be restarted"
-    case .ERESTARTNOHAND: "To be restarted if no handler"
-    case .ERESTART_RESTARTBLOCK: "Interrupted by signal"
-    }
-  }
+  public var text: StaticString { Self.texts[Int(rawValue)] ?? "Unknown error" }
 
   /// The name, spelled as in errno(3).
-  public var name: StaticString {
-    switch self {
-    case .EPERM: "EPERM"
-    case .ENOENT: "ENOENT"
-    case .ESRCH: "ESRCH"
-    case .EINTR: "EINTR"
-    case .EIO: "EIO"
-    case .ENXIO: "ENXIO"
-    case .E2BIG: "E2BIG"
-    case .ENOEXEC: "ENOEXEC"
-    case .EBADF: "EBADF"
-    case .ECHILD: "ECHILD"
-    case .EAGAIN: "EAGAIN"
-    case .ENOMEM: "ENOMEM"
-    case .EACCES: "EACCES"
-    case .EFAULT: "EFAULT"
-    case .ENOTBLK: "ENOTBLK"
-    case .EBUSY: "EBUSY"
-    case .EEXIST: "EEXIST"
-    case .EXDEV: "EXDEV"
-    case .ENODEV: "ENODEV"
-    case .ENOTDIR: "ENOTDIR"
-    case .EISDIR: "EISDIR"
-    case .EINVAL: "EINVAL"
-    case .ENFILE: "ENFILE"
-    case .EMFILE: "EMFILE"
-    case .ENOTTY: "ENOTTY"
-    case .ETXTBSY: "ETXTBSY"
-    case .EFBIG: "EFBIG"
-    case .ENOSPC: "ENOSPC"
-    case .ESPIPE: "ESPIPE"
-    case .EROFS: "EROFS"
-    case .EMLINK: "EMLINK"
-    case .EPIPE: "EPIPE"
-    case .EDOM: "EDOM"
-    case .ERANGE: "ERANGE"
-    case .EDEADLK: "EDEADLK"
-    case .ENAMETOOLONG: "ENAMETOOLONG"
-    case .ENOLCK: "ENOLCK"
-    case .ENOSYS: "ENOSYS"
-    case .ENOTEMPTY: "ENOTEMPTY"
-    case .ELOOP: "ELOOP"
-    case .ENOMSG: "ENOMSG"
-    case .EIDRM: "EIDRM"
-    case .ECHRNG: "ECHRNG"
-    case .EL2NSYNC: "EL2NSYNC"
-    case .EL3HLT: "EL3HLT"
-    case .EL3RST: "EL3RST"
-    case .ELNRNG: "ELNRNG"
-    case .EUNATCH: "EUNATCH"
-    case .ENOCSI: "ENOCSI"
-    case .EL2HLT: "EL2HLT"
-    case .EBADE: "EBADE"
-    case .EBADR: "EBADR"
-    case .EXFULL: "EXFULL"
-    case .ENOANO: "ENOANO"
-    case .EBADRQC: "EBADRQC"
-    case .EBADSLT: "EBADSLT"
-    case .EBFONT: "EBFONT"
-    case .ENOSTR: "ENOSTR"
-    case .ENODATA: "ENODATA"
-    case .ETIME: "ETIME"
-    case .ENOSR: "ENOSR"
-    case .ENONET: "ENONET"
-    case .ENOPKG: "ENOPKG"
-    case .EREMOTE: "EREMOTE"
-    case .ENOLINK: "ENOLINK"
-    case .EADV: "EADV"
-    case .ESRMNT: "ESRMNT"
-    case .ECOMM: "ECOMM"
-    case .EPROTO: "EPROTO"
-    case .EMULTIHOP: "EMULTIHOP"
-    case .EDOTDOT: "EDOTDOT"
-    case .EBADMSG: "EBADMSG"
-    case .EOVERFLOW: "EOVERFLOW"
-    case .ENOTUNIQ: "ENOTUNIQ"
-    case .EBADFD: "EBADFD"
-    case .EREMCHG: "EREMCHG"
-    case .ELIBACC: "ELIBACC"
-    case .ELIBBAD: "ELIBBAD"
-    case .ELIBSCN: "ELIBSCN"
-    case .ELIBMAX: "ELIBMAX"
-    case .ELIBEXEC: "ELIBEXEC"
-    case .EILSEQ: "EILSEQ"
-    case .ERESTART: "ERESTART"
-    case .ESTRPIPE: "ESTRPIPE"
-    case .EUSERS: "EUSERS"
-    case .ENOTSOCK: "ENOTSOCK"
-    case .EDESTADDRREQ: "EDESTADDRREQ"
-    case .EMSGSIZE: "EMSGSIZE"
-    case .EPROTOTYPE: "EPROTOTYPE"
-    case .ENOPROTOOPT: "ENOPROTOOPT"
-    case .EPROTONOSUPPORT: "EPROTONOSUPPORT"
-    case .ESOCKTNOSUPPORT: "ESOCKTNOSUPPORT"
-    case .EOPNOTSUPP: "EOPNOTSUPP"
-    case .EPFNOSUPPORT: "EPFNOSUPPORT"
-    case .EAFNOSUPPORT: "EAFNOSUPPORT"
-    case .EADDRINUSE: "EADDRINUSE"
-    case .EADDRNOTAVAIL: "EADDRNOTAVAIL"
-    case .ENETDOWN: "ENETDOWN"
-    case .ENETUNREACH: "ENETUNREACH"
-    case .ENETRESET: "ENETRESET"
-    case .ECONNABORTED: "ECONNABORTED"
-    case .ECONNRESET: "ECONNRESET"
-    case .ENOBUFS: "ENOBUFS"
-    case .EISCONN: "EISCONN"
-    case .ENOTCONN: "ENOTCONN"
-    case .ESHUTDOWN: "ESHUTDOWN"
-    case .ETOOMANYREFS: "ETOOMANYREFS"
-    case .ETIMEDOUT: "ETIMEDOUT"
-    case .ECONNREFUSED: "ECONNREFUSED"
-    case .EHOSTDOWN: "EHOSTDOWN"
-    case .EHOSTUNREACH: "EHOSTUNREACH"
-    case .EALREADY: "EALREADY"
-    case .EINPROGRESS: "EINPROGRESS"
-    case .ESTALE: "ESTALE"
-    case .EUCLEAN: "EUCLEAN"
-    case .ENOTNAM: "ENOTNAM"
-    case .ENAVAIL: "ENAVAIL"
-    case .EISNAM: "EISNAM"
-    case .EREMOTEIO: "EREMOTEIO"
-    case .EDQUOT: "EDQUOT"
-    case .ENOMEDIUM: "ENOMEDIUM"
-    case .EMEDIUMTYPE: "EMEDIUMTYPE"
-    case .ECANCELED: "ECANCELED"
-    case .ENOKEY: "ENOKEY"
-    case .EKEYEXPIRED: "EKEYEXPIRED"
-    case .EKEYREVOKED: "EKEYREVOKED"
-    case .EKEYREJECTED: "EKEYREJECTED"
-    case .EOWNERDEAD: "EOWNERDEAD"
-    case .ENOTRECOVERABLE: "ENOTRECOVERABLE"
-    case .ERFKILL: "ERFKILL"
-    case .EHWPOISON: "EHWPOISON"
-    case .ERESTARTSYS: "ERESTARTSYS"
-    case .ERESTARTNOINTR: "ERESTARTNOINTR"
-    case .ERESTARTNOHAND: "ERESTARTNOHAND"
-    case .ERESTART_RESTARTBLOCK: "ERESTART_RESTARTBLOCK"
-    }
+  public var name: StaticString { Self.name(of: rawValue) ?? "E?" }
+
+  public static func name(of rawValue: Int32) -> StaticString? { names[Int(rawValue)] }
+
+  private static var names: NameList {
+    NameList(
+      words: """
+        - EPERM ENOENT ESRCH EINTR EIO ENXIO E2BIG ENOEXEC EBADF ECHILD EAGAIN ENOMEM EACCES EFAULT ENOTBLK
+        EBUSY EEXIST EXDEV ENODEV ENOTDIR EISDIR EINVAL ENFILE EMFILE ENOTTY ETXTBSY EFBIG ENOSPC ESPIPE
+        EROFS EMLINK EPIPE EDOM ERANGE EDEADLK ENAMETOOLONG ENOLCK ENOSYS ENOTEMPTY ELOOP - ENOMSG EIDRM
+        ECHRNG EL2NSYNC EL3HLT EL3RST ELNRNG EUNATCH ENOCSI EL2HLT EBADE EBADR EXFULL ENOANO EBADRQC EBADSLT
+        - EBFONT ENOSTR ENODATA ETIME ENOSR ENONET ENOPKG EREMOTE ENOLINK EADV ESRMNT ECOMM EPROTO EMULTIHOP
+        EDOTDOT EBADMSG EOVERFLOW ENOTUNIQ EBADFD EREMCHG ELIBACC ELIBBAD ELIBSCN ELIBMAX ELIBEXEC EILSEQ
+        ERESTART ESTRPIPE EUSERS ENOTSOCK EDESTADDRREQ EMSGSIZE EPROTOTYPE ENOPROTOOPT EPROTONOSUPPORT
+        ESOCKTNOSUPPORT EOPNOTSUPP EPFNOSUPPORT EAFNOSUPPORT EADDRINUSE EADDRNOTAVAIL ENETDOWN ENETUNREACH
+        ENETRESET ECONNABORTED ECONNRESET ENOBUFS EISCONN ENOTCONN ESHUTDOWN ETOOMANYREFS ETIMEDOUT
+        ECONNREFUSED EHOSTDOWN EHOSTUNREACH EALREADY EINPROGRESS ESTALE EUCLEAN ENOTNAM ENAVAIL EISNAM
+        EREMOTEIO EDQUOT ENOMEDIUM EMEDIUMTYPE ECANCELED ENOKEY EKEYEXPIRED EKEYREVOKED EKEYREJECTED
+        EOWNERDEAD ENOTRECOVERABLE ERFKILL EHWPOISON @512 ERESTARTSYS ERESTARTNOINTR ERESTARTNOHAND -
+        ERESTART_RESTARTBLOCK
+        """)
+  }
+
+  private static var texts: NameList {
+    NameList(
+      lines: """
+        @1
+        Operation not permitted
+        No such file or directory
+        No such process
+        Interrupted system call
+        Input/output error
+        No such device or address
+        Argument list too long
+        Exec format error
+        Bad file descriptor
+        No child processes
+        Resource temporarily unavailable
+        Cannot allocate memory
+        Permission denied
+        Bad address
+        Block device required
+        Device or resource busy
+        File exists
+        Invalid cross-device link
+        No such device
+        Not a directory
+        Is a directory
+        Invalid argument
+        Too many open files in system
+        Too many open files
+        Inappropriate ioctl for device
+        Text file busy
+        File too large
+        No space left on device
+        Illegal seek
+        Read-only file system
+        Too many links
+        Broken pipe
+        Numerical argument out of domain
+        Numerical result out of range
+        Resource deadlock avoided
+        File name too long
+        No locks available
+        Function not implemented
+        Directory not empty
+        Too many levels of symbolic links
+        @42
+        No message of desired type
+        Identifier removed
+        Channel number out of range
+        Level 2 not synchronized
+        Level 3 halted
+        Level 3 reset
+        Link number out of range
+        Protocol driver not attached
+        No CSI structure available
+        Level 2 halted
+        Invalid exchange
+        Invalid request descriptor
+        Exchange full
+        No anode
+        Invalid request code
+        Invalid slot
+        @59
+        Bad font file format
+        Device not a stream
+        No data available
+        Timer expired
+        Out of streams resources
+        Machine is not on the network
+        Package not installed
+        Object is remote
+        Link has been severed
+        Advertise error
+        Srmount error
+        Communication error on send
+        Protocol error
+        Multihop attempted
+        RFS specific error
+        Bad message
+        Value too large for defined data type
+        Name not unique on network
+        File descriptor in bad state
+        Remote address changed
+        Can not access a needed shared library
+        Accessing a corrupted shared library
+        .lib section in a.out corrupted
+        Attempting to link in too many shared libraries
+        Cannot exec a shared library directly
+        Invalid or incomplete multibyte or wide character
+        Interrupted system call should be restarted
+        Streams pipe error
+        Too many users
+        Socket operation on non-socket
+        Destination address required
+        Message too long
+        Protocol wrong type for socket
+        Protocol not available
+        Protocol not supported
+        Socket type not supported
+        Operation not supported
+        Protocol family not supported
+        Address family not supported by protocol
+        Address already in use
+        Cannot assign requested address
+        Network is down
+        Network is unreachable
+        Network dropped connection on reset
+        Software caused connection abort
+        Connection reset by peer
+        No buffer space available
+        Transport endpoint is already connected
+        Transport endpoint is not connected
+        Cannot send after transport endpoint shutdown
+        Too many references: cannot splice
+        Connection timed out
+        Connection refused
+        Host is down
+        No route to host
+        Operation already in progress
+        Operation now in progress
+        Stale file handle
+        Structure needs cleaning
+        Not a XENIX named type file
+        No XENIX semaphores available
+        Is a named type file
+        Remote I/O error
+        Disk quota exceeded
+        No medium found
+        Wrong medium type
+        Operation canceled
+        Required key not available
+        Key has expired
+        Key has been revoked
+        Key was rejected by service
+        Owner died
+        State not recoverable
+        Operation not possible due to RF-kill
+        Memory page has hardware error
+        @512
+        To be restarted if SA_RESTART is set
+        To be restarted
+        To be restarted if no handler
+        @516
+        Interrupted by signal
+        """)
   }
 }

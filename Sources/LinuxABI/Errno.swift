@@ -5,7 +5,7 @@
 ///
 /// A system call returns the negated raw value. The cases from 512 on never reach a program: the return path of a
 /// system call turns them into a restart or into `EINTR`.
-public enum Errno: Int32, Error, Sendable, BitwiseCopyable {
+public enum Errno: Int32, Error, NamedValue {
   /// Operation not permitted.
   case EPERM = 1
   /// No such file or directory.
