@@ -22,6 +22,11 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = [], path: Stri
   .target(name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", swiftSettings: kernelSettings)
 }
 
+/// A test target of the host side, in Tests/.
+func test(_ name: String, _ dependencies: [Target.Dependency], path: String? = nil) -> Target {
+  .testTarget(name: name, dependencies: dependencies, path: path ?? "Tests/\(name)")
+}
+
 var targets: [Target] = [
   module("Support"),
   module("LinuxABI"),
@@ -31,12 +36,13 @@ var targets: [Target] = [
 if isKernel {
   targets += [
     .target(name: "CShims", path: "CShims"),
-    module("Platform", ["CShims"]),
+    module("Platform", ["CShims", "LinuxABI"]),
     module("Boot", ["Kernel", "Platform", "Support", "LinuxABI"]),
   ]
 } else {
   targets += [
-    module("Platform", path: "Tests/Support/Platform")
+    module("Platform", ["LinuxABI"], path: "Tests/Support/Platform"),
+    test("KernelTests", ["Kernel", "Platform", "Support", "LinuxABI"]),
   ]
 }
 

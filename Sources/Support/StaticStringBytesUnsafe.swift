@@ -1,0 +1,12 @@
+// StaticString's bytes as a Swift array, so that no other file needs the unsafe buffer behind it.
+
+extension StaticString {
+  /// The UTF-8 bytes of the text.
+  public var bytes: [UInt8] {
+    // A StaticString made from one Unicode scalar has no pointer. The compiler makes that form only for a literal
+    // that is asked for as a unicode scalar, which nothing here does.
+    guard hasPointerRepresentation else { return [] }
+    // SAFETY: with a pointer representation the buffer is the literal in read-only data, valid for the program's life.
+    return withUTF8Buffer { unsafe [UInt8]($0) }
+  }
+}
