@@ -1,0 +1,117 @@
+"""The case lists: TOML files read into `Case` values. README.md describes the format."""
+
+import dataclasses
+import os
+import re
+import tomllib
+
+REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/",
+    "LC_ALL": "C",
+    "TZ": "UTC",
+}
+
+
+class ListError(Exception):
+    """A case list says something that the runner does not understand."""
+
+
+@dataclasses.dataclass
+class Case:
+    """One program, what it is given, and what of the outcome is compared."""
+
+    name: str
+    command: list
+    packages: list = dataclasses.field(default_factory=list)
+    uses: list = dataclasses.field(default_factory=list)
+    place: dict = dataclasses.field(default_factory=dict)
+    stdin: object = None
+    files: dict = dataclasses.field(default_factory=dict)
+    env: dict = dataclasses.field(default_factory=dict)
+    clear_env: bool = False
+    cwd: str = "/work"
+    export: list = dataclasses.field(default_factory=lambda: ["/work"])
+    memory: int = 64
+    timeout: float = 60
+    machine: str = "microvm"
+    cpu: str = ""
+    parameters: list = dataclasses.field(default_factory=list)
+    normalise: list = dataclasses.field(default_factory=list)
+    #: Named groups of further files, from the list's `[sets]`.
+    sets: dict = dataclasses.field(default_factory=dict)
+
+    @property
+    def environment(self):
+        """The program's environment on both sides. The guest takes its working directory from PWD."""
+        base = {} if self.clear_env else dict(ENVIRONMENT)
+        return {**base, **self.env, **({"PWD": self.cwd} if self.cwd != "/" else {})}
+
+    def path(self, name):
+        """Returns `name` as an absolute path in the root; relative names start at the working directory."""
+        return os.path.normpath(os.path.join(self.cwd, name))
+
+    def normalised(self, output):
+        """Applies the case's substitutions to what the program printed."""
+        for rule in self.normalise:
+            if rule == "sort-lines":
+                output = b"".join(sorted(output.splitlines(keepends=True)))
+            else:
+                pattern, replacement = rule["pattern"].encode(), rule["with"].encode()
+                output = re.sub(pattern, replacement, output, flags=re.MULTILINE)
+        return output
+
+
+FIELDS = {field.name for field in dataclasses.fields(Case)} - {"sets"}
+
+
+def _case(table, defaults, sets, where):
+    unknown = set(table) - FIELDS
+    if unknown:
+        raise ListError(f"{where}: unknown key {', '.join(sorted(unknown))}")
+    merged = {**defaults, **table}
+    for key in ("name", "command"):
+        if key not in merged:
+            raise ListError(f"{where}: no {key}")
+    case = Case(**merged, sets=sets)
+    if not case.command[0].startswith("/"):
+        raise ListError(f"{where}: the program {case.command[0]} is not an absolute path")
+    for name in case.uses:
+        if name not in sets:
+            raise ListError(f"{where}: no set named {name}")
+    return case
+
+
+def load(path):
+    """Returns the cases of one list file, in its order."""
+    with open(path, "rb") as file:
+        document = tomllib.load(file)
+    unknown = set(document) - {"defaults", "sets", "case"}
+    if unknown:
+        raise ListError(f"{path}: unknown table {', '.join(sorted(unknown))}")
+    defaults, sets = document.get("defaults", {}), document.get("sets", {})
+    found, names = [], set()
+    for index, table in enumerate(document.get("case", [])):
+        case = _case(table, defaults, sets, f"{path}: case {table.get('name', index)}")
+        if case.name in names:
+            raise ListError(f"{path}: two cases are named {case.name}")
+        names.add(case.name)
+        found.append(case)
+    return found
+
+
+def load_known_differences(path):
+    """Returns case name → {"fields": […], "reason": …}."""
+    with open(path, "rb") as file:
+        document = tomllib.load(file)
+    known = {}
+    for entry in document.get("difference", []):
+        if not entry.get("reason", "").strip():
+            raise ListError(f"{path}: {entry.get('case')}: a known difference needs a reason")
+        unknown = set(entry["fields"]) - {"stdout", "status", "files"}
+        if unknown:
+            raise ListError(f"{path}: {entry['case']}: unknown field {', '.join(unknown)}")
+        known[entry["case"]] = entry
+    return known

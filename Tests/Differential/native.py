@@ -1,0 +1,70 @@
+"""Runs one program in a root directory under Linux: the oracle's side of a case.
+
+Called as `native.py SPECIFICATION`, a JSON object {root, program, argv, env, cwd, stdin}. It makes a mount namespace
+of its own, mounts /proc and the few devices that the guest has too, enters the root and becomes the program. Nothing
+that it mounts outlives it.
+"""
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+
+CLONE_NEWNS = 0x00020000
+MS_BIND, MS_REC, MS_PRIVATE, MS_NOSUID = 4096, 16384, 1 << 18, 2
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _check(result, what):
+    if result != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"{what}: {os.strerror(error)}")
+
+
+def _mount(source, target, kind, flags, data=None):
+    arguments = [None if text is None else text.encode() for text in (source, target, kind)]
+    _check(libc.mount(*arguments, ctypes.c_ulong(flags), data and data.encode()), f"mount {target}")
+
+
+def main():
+    with open(sys.argv[1], encoding="utf-8") as file:
+        specification = json.load(file)
+    root = specification["root"]
+    _check(libc.unshare(CLONE_NEWNS), "unshare")
+    _mount("none", "/", None, MS_REC | MS_PRIVATE)
+    _mount("none", root + "/dev", "tmpfs", MS_NOSUID, "mode=755")
+    for name in DEVICES:
+        with open(f"{root}/dev/{name}", "wb"):
+            pass
+        _mount(f"/dev/{name}", f"{root}/dev/{name}", None, MS_BIND)
+    os.symlink("/proc/self/fd", root + "/dev/fd")
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        os.symlink(f"/proc/self/fd/{number}", f"{root}/dev/{name}")
+    os.mkdir(root + "/dev/shm", 0o1777)
+    _mount("proc", root + "/proc", "proc", 0)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_STACK, (8 << 20, resource.RLIM_INFINITY))
+    os.umask(0o022)
+    os.chdir(root)
+    os.chroot(root)
+    os.chdir(specification["cwd"])
+    stdin = os.open(specification["stdin"], os.O_RDONLY)
+    if stdin != 0:
+        os.dup2(stdin, 0)
+        os.close(stdin)
+    # Python ignores these two; a program inherits what is ignored, and Linux's default is not to.
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        os.execve(specification["program"], [os.fsencode(a) for a in specification["argv"]], specification["env"])
+    except OSError as error:
+        # What a shell gives: 127 when there is no such program, 126 when it cannot be executed.
+        os.write(2, f"{specification['program']}: {error.strerror}\n".encode())
+        os._exit(127 if isinstance(error, FileNotFoundError) else 126)
+
+
+main()
