@@ -21,12 +21,14 @@ public struct NameList: Sendable {
 
   /// The name of `number`, or nil if it has none.
   public subscript(number: Int) -> StaticString? {
-    var found: StaticString?
-    visit { candidate, name in
-      if candidate == number { found = name }
-      return candidate != number
+    @inline(never) get {
+      var found: StaticString?
+      visit { candidate, name in
+        if candidate == number { found = name }
+        return candidate != number
+      }
+      return found
     }
-    return found
   }
 
   /// Calls `body` with each number that has a name, in the order of the list, until it returns false.
@@ -71,6 +73,7 @@ public struct NameList: Sendable {
 }
 
 /// Writes the bytes of a literal.
+@inline(never)
 func write(_ text: StaticString, _ put: (UInt8) -> Void) {
   // SAFETY: a literal's characters are static memory of `utf8CodeUnitCount` bytes, valid for ever.
   let bytes = unsafe UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)

@@ -49,7 +49,9 @@ extension NamedValue {
   public var name: StaticString? { Self.name(of: rawValue) }
 }
 
-/// The body of `NamedFlags.writeNames`, outside the protocol so that the image has it once and not once per type.
+/// The body of `NamedFlags.writeNames`, outside the protocol so that the image has it once and not once per type; hence
+/// also `@inline(never)` here and below.
+@inline(never)
 func writeFlags(
   _ bits: UInt64, fieldMask: UInt64, fieldNames: NameList, bitNames: NameList, zeroName: StaticString,
   _ put: (UInt8) -> Void
@@ -89,6 +91,7 @@ func writeFlags(
 }
 
 /// Writes `0x` and the digits of `value` without leading zeros.
+@inline(never)
 func writeHexadecimal(_ value: UInt64, _ put: (UInt8) -> Void) {
   put(UInt8(ascii: "0"))
   put(UInt8(ascii: "x"))
@@ -101,6 +104,7 @@ func writeHexadecimal(_ value: UInt64, _ put: (UInt8) -> Void) {
 }
 
 /// Writes `value` in octal after a `0`, padded with zeros to `minimumDigits`; zero with no minimum is `0`.
+@inline(never)
 func writeOctal(_ value: UInt64, minimumDigits: Int, _ put: (UInt8) -> Void) {
   put(UInt8(ascii: "0"))
   let digits = max(minimumDigits, value == 0 ? 0 : (63 - value.leadingZeroBitCount) / 3 + 1)
@@ -110,6 +114,7 @@ func writeOctal(_ value: UInt64, minimumDigits: Int, _ put: (UInt8) -> Void) {
 }
 
 /// Writes `value` in decimal.
+@inline(never)
 func writeDecimal(_ value: Int64, _ put: (UInt8) -> Void) {
   if value < 0 { put(UInt8(ascii: "-")) }
   let magnitude = value.magnitude
