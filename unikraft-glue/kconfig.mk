@@ -2,7 +2,8 @@
 # the build sees them as make variables (CONFIG_…) and as $(CONFIG_H).
 
 PYTHON3 ?= /usr/bin/python3
-UK_CONFIG := .config
+# Another file, as in Unikraft: make C=FILE.
+UK_CONFIG := $(or $(C),.config)
 UK_DEFCONFIGS := unikraft-glue/defconfigs
 DEFAULT_TARGET := elfloader-qemu-x86_64-initrd
 # A file, or the name of a target in $(UK_DEFCONFIGS).
@@ -16,6 +17,12 @@ KCONFIG_FILES := Config.uk $(wildcard unikraft-glue/*/Config.uk)
 kconfig_tool = KCONFIG_CONFIG=$(UK_CONFIG) $(PYTHON3) -I -m $(1)
 
 .PHONY: menuconfig defconfig olddefconfig savedefconfig
+# Goals that Unikraft's tools call. Nothing is fetched or prepared ahead of the build.
+.PHONY: syncconfig configure fetch prepare
+syncconfig configure: olddefconfig
+fetch prepare:
+	@:
+
 menuconfig: | $(PACKAGES_STAMP)
 	@$(call kconfig_tool,menuconfig) Config.uk
 
@@ -45,7 +52,7 @@ $(CONFIG_H): $(UK_CONFIG)
 
 # Only targets that build need the choices; make reads the file again after it has made it.
 GOALS_WITHOUT_CONFIG := clean properclean distclean help install scripts format \
-  menuconfig defconfig olddefconfig savedefconfig
+  menuconfig defconfig olddefconfig savedefconfig syncconfig configure fetch prepare
 ifneq ($(filter-out $(GOALS_WITHOUT_CONFIG),$(or $(MAKECMDGOALS),all)),)
 include $(UK_CONFIG)
 else

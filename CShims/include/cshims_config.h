@@ -1,0 +1,31 @@
+// What .config chose. unikraft-glue/config/config.c holds the values, so that a changed choice costs one C file and a
+// link, and the Swift code needs no conditional compilation.
+#ifndef CSHIMS_CONFIG_H
+#define CSHIMS_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cshims_config {
+  // LIBSYSCALL_SHIM_STRACE: trace system calls unless the kernel command line says otherwise.
+  bool strace;
+  // LIBUKDEBUG_PRINTK_*, LIBUKDEBUG_PRINTD: the least grave message that is printed: 0 error, 1 warning, 2 information,
+  // 3 debugging.
+  uint8_t log_level;
+  // APPELFLOADER_VFSEXEC_ENVPATH: look for a program without a slash in its name in $PATH.
+  bool search_path;
+  // APPELFLOADER_VFSEXEC_ENVPWD: start the program in $PWD.
+  bool change_to_pwd;
+  // APPELFLOADER_VFSEXEC_EXECBIT: refuse a program without execute permission.
+  bool require_execute_permission;
+  // APPELFLOADER_STACK_NBPAGES: the soft limit of the program's stack, in bytes.
+  uint64_t stack_size;
+  // APPELFLOADER_VFSEXEC_PATH: the program, or a null pointer when the command line names it (APPELFLOADER_CUSTOMAPPNAME).
+  const char *program;
+};
+
+extern const struct cshims_config cshims_config;
+// As a function: Swift treats an imported global as mutable state.
+static inline const struct cshims_config *cshims_get_config(void) { return &cshims_config; }
+
+#endif

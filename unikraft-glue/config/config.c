@@ -1,0 +1,30 @@
+// The values of struct cshims_config, from .config.
+#include "cshims_config.h"
+
+#include "config.h"
+
+const struct cshims_config cshims_config = {
+#ifdef CONFIG_LIBSYSCALL_SHIM_STRACE
+  .strace = true,
+#endif
+#if defined(CONFIG_LIBUKDEBUG_PRINTD)
+  .log_level = 3,
+#elif defined(CONFIG_LIBUKDEBUG_PRINTK_INFO)
+  .log_level = 2,
+#elif defined(CONFIG_LIBUKDEBUG_PRINTK_WARN)
+  .log_level = 1,
+#endif
+#ifdef CONFIG_APPELFLOADER_VFSEXEC_ENVPATH
+  .search_path = true,
+#endif
+#ifdef CONFIG_APPELFLOADER_VFSEXEC_ENVPWD
+  .change_to_pwd = true,
+#endif
+#ifdef CONFIG_APPELFLOADER_VFSEXEC_EXECBIT
+  .require_execute_permission = true,
+#endif
+  .stack_size = (uint64_t)CONFIG_APPELFLOADER_STACK_NBPAGES << 12,
+#ifndef CONFIG_APPELFLOADER_CUSTOMAPPNAME
+  .program = CONFIG_APPELFLOADER_VFSEXEC_PATH,
+#endif
+};
