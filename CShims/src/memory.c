@@ -1,0 +1,57 @@
+// The memory functions that compiled C and Swift call. Word-wise string instructions: under TCG `rep movsb` costs
+// eight times as much as `rep movsq`, and hardware does either well.
+#include <stddef.h>
+#include <stdint.h>
+
+void *memcpy(void *restrict destination, const void *restrict source, size_t count) {
+  void *d = destination;
+  size_t words = count >> 3, bytes = count & 7;
+  __asm__ volatile("rep movsq; movq %3, %%rcx; rep movsb" : "+D"(d), "+S"(source), "+c"(words) : "r"(bytes) : "memory");
+  return destination;
+}
+
+void *memmove(void *destination, const void *source, size_t count) {
+  if ((uintptr_t)destination - (uintptr_t)source >= count) return memcpy(destination, source, count);
+  uint8_t *d = (uint8_t *)destination + count;
+  const uint8_t *s = (const uint8_t *)source + count;
+  // Overlapping and upwards: the words from the end, then the bytes at the front.
+  for (; count >= 8; count -= 8) {
+    d -= 8;
+    s -= 8;
+    uint64_t word;
+    __builtin_memcpy(&word, s, 8);
+    __builtin_memcpy(d, &word, 8);
+  }
+  while (count--) *(volatile uint8_t *)--d = *--s;
+  return destination;
+}
+
+void *memset(void *destination, int value, size_t count) {
+  void *d = destination;
+  size_t words = count >> 3, bytes = count & 7;
+  uint64_t pattern = 0x0101010101010101ull * (uint8_t)value;
+  __asm__ volatile("rep stosq; movq %3, %%rcx; rep stosb"
+                   : "+D"(d), "+c"(words)
+                   : "a"(pattern), "r"(bytes)
+                   : "memory");
+  return destination;
+}
+
+int memcmp(const void *left, const void *right, size_t count) {
+  const uint8_t *l = left, *r = right;
+  for (; count >= 8; count -= 8, l += 8, r += 8) {
+    uint64_t a, b;
+    __builtin_memcpy(&a, l, 8);
+    __builtin_memcpy(&b, r, 8);
+    if (a != b) break;
+  }
+  for (; count; count--, l++, r++)
+    if (*l != *r) return *l - *r;
+  return 0;
+}
+
+size_t strlen(const char *string) {
+  const volatile char *s = string;
+  while (*s) s++;
+  return (size_t)(s - string);
+}

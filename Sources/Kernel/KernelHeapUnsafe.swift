@@ -1,0 +1,220 @@
+internal import LinuxABI
+internal import Platform
+
+/// The kernel heap behind Swift's allocations: slabs of one frame for sizes up to 2048 bytes, blocks of frames above.
+/// Before the frames are known it hands out a small static area that is never given back.
+///
+/// An object's size class stands in its frame's record, so `free` needs no header in front of the object.
+public struct KernelHeap {
+  private static let classCount = 20
+  /// Object sizes in bytes, multiples of 16.
+  private static func size(ofClass index: Int) -> Int {
+    switch index {
+    case 0: 16
+    case 1: 32
+    case 2: 48
+    case 3: 64
+    case 4: 80
+    case 5: 96
+    case 6: 112
+    case 7: 128
+    case 8: 160
+    case 9: 192
+    case 10: 224
+    case 11: 256
+    case 12: 320
+    case 13: 384
+    case 14: 512
+    case 15: 672
+    case 16: 816
+    case 17: 1024
+    case 18: 1360
+    default: 2048
+    }
+  }
+  private static func sizeClass(for count: Int) -> Int {
+    if count <= 128 { return count <= 16 ? 0 : (count - 1) >> 4 }
+    if count <= 256 { return 8 + (count - 129) >> 5 }
+    var index = 12
+    while size(ofClass: index) < count { index += 1 }
+    return index
+  }
+
+  // Four classes a word of eight bytes would be enough, but plain stored zeroes make this a static initialiser.
+  private var partial: (
+    UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32,
+    UInt32, UInt32, UInt32, UInt32, UInt32, UInt32
+  ) = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+  private var frames: Unmanaged<FrameAllocator>?
+  private var early: UInt = 0
+  private var earlyEnd: UInt = 0
+  /// Frames that the heap holds.
+  public private(set) var frameCount = 0
+
+  public init() {}
+
+  /// Gives the heap its first memory: kernel addresses that are nobody else's.
+  public mutating func start(at address: UInt, count: Int) {
+    early = (address + 15) & ~15
+    earlyEnd = address + UInt(count)
+  }
+
+  /// From here on memory comes from `allocator`.
+  public mutating func attach(_ allocator: FrameAllocator) {
+    // SAFETY: the allocator lives as long as the machine; this reference is never dropped.
+    unsafe frames = Unmanaged.passRetained(allocator)
+  }
+
+  private mutating func head(_ index: Int) -> UInt32 {
+    // SAFETY: index is a size class, and the tuple is that many words without padding.
+    unsafe withUnsafeBytes(of: &partial) {
+      unsafe $0.loadUnaligned(fromByteOffset: index * 4, as: UInt32.self)
+    }
+  }
+  private mutating func setHead(_ index: Int, _ frame: UInt32) {
+    // SAFETY: as in `head`.
+    unsafe withUnsafeMutableBytes(of: &partial) {
+      unsafe $0.storeBytes(of: frame, toByteOffset: index * 4, as: UInt32.self)
+    }
+  }
+
+  /// Allocates `count` bytes at a multiple of `alignment` (a power of two up to the page size); nil when memory is out.
+  public mutating func allocate(_ count: Int, alignment: Int = 16) -> UnsafeMutableRawPointer? {
+    guard let frames = unsafe frames else { return unsafe allocateEarly(count, alignment) }
+    // SAFETY: see `attach`.
+    return unsafe frames._withUnsafeGuaranteedRef { allocator in
+      var wanted = max(count, 1)
+      if alignment > 16 {
+        wanted = max(wanted, alignment)
+        wanted = 1 << (Int.bitWidth - (wanted - 1).leadingZeroBitCount)
+      }
+      if wanted > 2048 { return unsafe allocateLarge(wanted, allocator) }
+      let index = Self.sizeClass(for: wanted)
+      var slab = head(index)
+      if slab == 0 {
+        guard let new = makeSlab(index, allocator) else { return nil }
+        slab = new
+      }
+      var record = allocator.record(slab)
+      let base = UInt(slab) << pageShift
+      let object = base + UInt(record.free - 1) * UInt(Self.size(ofClass: index))
+      record.free = PhysicalMemory.load(UInt16.self, at: object)
+      record.count += 1
+      if record.free == 0 {
+        setHead(index, record.next)
+        if record.next != 0 {
+          var next = allocator.record(record.next)
+          next.previous = 0
+          allocator.setRecord(record.next, next)
+        }
+        record.next = 0
+      }
+      allocator.setRecord(slab, record)
+      return unsafe PhysicalMemory.pointer(object)
+    }
+  }
+
+  private mutating func allocateEarly(_ count: Int, _ alignment: Int) -> UnsafeMutableRawPointer? {
+    let start = (early + UInt(alignment - 1)) & ~UInt(alignment - 1)
+    guard start + UInt(count) <= earlyEnd else { return nil }
+    early = (start + UInt(count) + 15) & ~15
+    return unsafe UnsafeMutableRawPointer(bitPattern: start)
+  }
+
+  private mutating func allocateLarge(_ count: Int, _ allocator: FrameAllocator) -> UnsafeMutableRawPointer? {
+    let pages = (count + pageSize - 1) >> Int(pageShift)
+    let order = pages <= 1 ? 0 : Int.bitWidth - (pages - 1).leadingZeroBitCount
+    guard let frame = try? allocator.allocateBlock(order: order) else { return nil }
+    frameCount += 1 << order
+    return unsafe PhysicalMemory.pointer(frame.physical)
+  }
+
+  private mutating func makeSlab(_ index: Int, _ allocator: FrameAllocator) -> UInt32? {
+    guard let frame = try? allocator.allocate(.kernel) else { return nil }
+    let size = Self.size(ofClass: index)
+    let objects = pageSize / size
+    var at = frame.physical
+    for i in 1...objects {
+      PhysicalMemory.store(UInt16(i == objects ? 0 : i + 1), at: at)
+      at += UInt(size)
+    }
+    allocator.setRecord(frame.number, .init(state: .slab, order: UInt8(index), free: 1))
+    setHead(index, frame.number)
+    frameCount += 1
+    return frame.number
+  }
+
+  /// Bytes that an allocation really has.
+  public func size(of pointer: UnsafeMutableRawPointer) -> Int {
+    guard let frames = unsafe frames else { return 0 }
+    let frame = UInt32(truncatingIfNeeded: (UInt(bitPattern: pointer) - AddressLayout.kernelBase) >> pageShift)
+    // SAFETY: see `attach`.
+    return unsafe frames._withUnsafeGuaranteedRef { allocator in
+      let record = allocator.record(frame)
+      return record.state == .slab ? Self.size(ofClass: Int(record.order)) : pageSize << Int(record.order)
+    }
+  }
+
+  /// Gives back what `allocate` handed out. What came from the early area stays there.
+  public mutating func free(_ pointer: UnsafeMutableRawPointer) {
+    let address = UInt(bitPattern: pointer)
+    guard let frames = unsafe frames else { return }
+    let physical = address - AddressLayout.kernelBase
+    let number = UInt32(truncatingIfNeeded: physical >> pageShift)
+    // SAFETY: see `attach`.
+    unsafe frames._withUnsafeGuaranteedRef { allocator in
+      var record = allocator.record(number)
+      switch record.state {
+      case .allocated:
+        frameCount -= 1 << Int(record.order)
+        allocator.release(PageFrame(number: number))
+      case .slab:
+        let index = Int(record.order)
+        let object = (physical & UInt(pageSize - 1)) / UInt(Self.size(ofClass: index))
+        PhysicalMemory.store(record.free, at: physical)
+        let wasFull = record.free == 0
+        record.free = UInt16(object + 1)
+        record.count -= 1
+        if record.count == 0, !wasFull, !(record.next == 0 && record.previous == 0) {
+          // Empty, and another slab of this class has room.
+          unlink(number, record, index, allocator)
+          allocator.setRecord(number, .init(count: 1, state: .allocated))
+          frameCount -= 1
+          allocator.release(PageFrame(number: number))
+          return
+        }
+        if wasFull {
+          let first = head(index)
+          record.next = first
+          record.previous = 0
+          if first != 0 {
+            var next = allocator.record(first)
+            next.previous = number
+            allocator.setRecord(first, next)
+          }
+          setHead(index, number)
+        }
+        allocator.setRecord(number, record)
+      case .reserved, .free:
+        break
+      }
+    }
+  }
+
+  private mutating func unlink(
+    _ number: UInt32, _ record: FrameAllocator.Record, _ index: Int, _ allocator: FrameAllocator
+  ) {
+    if record.next != 0 {
+      var next = allocator.record(record.next)
+      next.previous = record.previous
+      allocator.setRecord(record.next, next)
+    }
+    if record.previous != 0 {
+      var previous = allocator.record(record.previous)
+      previous.next = record.next
+      allocator.setRecord(record.previous, previous)
+    } else {
+      setHead(index, record.next)
+    }
+  }
+}

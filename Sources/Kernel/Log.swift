@@ -1,0 +1,29 @@
+public import Support
+
+/// How much the kernel says.
+public enum LogLevel: Int, Sendable {
+  case error = 0
+  case warning, info, debug
+}
+
+/// Kernel messages, one line each, to wherever `Boot` points them.
+public final class Log {
+  public var level = LogLevel.warning
+  private let write: (TextBuffer) -> Void
+
+  public init(_ write: @escaping (TextBuffer) -> Void) { self.write = write }
+
+  public func isEnabled(_ level: LogLevel) -> Bool { level.rawValue <= self.level.rawValue }
+
+  /// Writes a line that `build` fills, if the level asks for it.
+  public func callAsFunction(_ level: LogLevel, _ build: (inout TextBuffer) -> Void) {
+    guard isEnabled(level) else { return }
+    var line = TextBuffer(reserving: 80)
+    build(&line)
+    line.append(byte: UInt8(ascii: "\n"))
+    write(line)
+  }
+  public func callAsFunction(_ level: LogLevel, _ text: StaticString) {
+    self(level) { $0.append(text) }
+  }
+}

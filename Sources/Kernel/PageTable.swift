@@ -1,0 +1,176 @@
+public import LinuxABI
+public import Platform
+
+/// An entry of a page table, at any level. Intel SDM volume 3, 4.5.
+@frozen
+public struct PageTableEntry: Equatable, BitwiseCopyable, Sendable {
+  public var rawValue: UInt64
+
+  @inline(__always)
+  public init(rawValue: UInt64) { self.rawValue = rawValue }
+  @inline(__always)
+  public init(_ physical: UInt, _ flags: Flags) { rawValue = UInt64(physical) | flags.rawValue }
+
+  public static var empty: PageTableEntry { PageTableEntry(rawValue: 0) }
+
+  @frozen
+  public struct Flags: OptionSet, BitwiseCopyable, Sendable {
+    public let rawValue: UInt64
+    @inline(__always)
+    public init(rawValue: UInt64) { self.rawValue = rawValue }
+    public static var present: Flags { Flags(rawValue: 1) }
+    public static var writable: Flags { Flags(rawValue: 2) }
+    public static var user: Flags { Flags(rawValue: 4) }
+    public static var writeThrough: Flags { Flags(rawValue: 8) }
+    public static var uncached: Flags { Flags(rawValue: 16) }
+    public static var accessed: Flags { Flags(rawValue: 32) }
+    public static var dirty: Flags { Flags(rawValue: 64) }
+    /// On a level above the last: maps 2 MiB or 1 GiB.
+    public static var large: Flags { Flags(rawValue: 128) }
+    public static var global: Flags { Flags(rawValue: 256) }
+    public static var noExecute: Flags { Flags(rawValue: 1 << 63) }
+  }
+
+  @inline(__always)
+  public var flags: Flags { Flags(rawValue: rawValue & 0xfff0_0000_0000_0fff) }
+  @inline(__always)
+  public var physical: UInt { UInt(rawValue & 0x000f_ffff_ffff_f000) }
+  @inline(__always)
+  public var frame: PageFrame { PageFrame(physical: physical) }
+  @inline(__always)
+  public var isPresent: Bool { rawValue & 1 != 0 }
+  @inline(__always)
+  public func has(_ flag: Flags) -> Bool { rawValue & flag.rawValue != 0 }
+}
+
+/// A four-level page table by its root frame. Both sides of a process share one; the kernel's slot is a copied entry.
+public struct PageTable: BitwiseCopyable, Sendable {
+  /// Physical address of the top-level table.
+  public let root: UInt
+
+  public init(root: UInt) { self.root = root }
+
+  /// Makes a table that maps the kernel only.
+  ///
+  /// - Throws: `ENOMEM`.
+  public init(sharingKernelOf other: PageTable, _ frames: FrameAllocator) throws(Errno) {
+    root = try frames.allocate(.user, zeroed: true).physical
+    let slot = UInt(AddressLayout.kernelSlot * 8)
+    PhysicalMemory.store(PhysicalMemory.load(UInt64.self, at: other.root + slot), at: root + slot)
+  }
+
+  @inline(__always)
+  static func index(_ address: UInt, level: UInt) -> UInt { address >> (pageShift + 9 * level) & 511 }
+
+  /// Where the entry for `address` at `level` lies (0 is the last, 3 the top), or nil where a table on the way is
+  /// missing or a large page ends it.
+  @inline(__always)
+  public func entryLocation(_ address: UInt, level: UInt = 0) -> UInt? {
+    var table = root
+    var at: UInt = 3
+    while at > level {
+      let entry = PhysicalMemory.load(PageTableEntry.self, at: table &+ Self.index(address, level: at) &* 8)
+      guard entry.isPresent, !entry.has(.large) else { return nil }
+      table = entry.physical
+      at &-= 1
+    }
+    return table &+ Self.index(address, level: level) &* 8
+  }
+
+  /// As `entryLocation`, making the tables on the way.
+  ///
+  /// - Throws: `ENOMEM`; `EEXIST` where a large page is in the way.
+  public func makeEntryLocation(_ address: UInt, level: UInt = 0, _ frames: FrameAllocator) throws(Errno) -> UInt {
+    var table = root
+    var at: UInt = 3
+    while at > level {
+      let location = table &+ Self.index(address, level: at) &* 8
+      let entry = PhysicalMemory.load(PageTableEntry.self, at: location)
+      if entry.isPresent {
+        if entry.has(.large) { throw .EEXIST }
+        table = entry.physical
+      } else {
+        let isUser = address < AddressLayout.kernelBase
+        table = try frames.allocate(isUser ? .user : .kernel, zeroed: true).physical
+        PhysicalMemory.store(
+          PageTableEntry(table, isUser ? [.present, .writable, .user] : [.present, .writable]), at: location)
+      }
+      at &-= 1
+    }
+    return table &+ Self.index(address, level: level) &* 8
+  }
+
+  /// The entry that maps `address`, if any, and its level.
+  public func lookup(_ address: UInt) -> (entry: PageTableEntry, level: UInt)? {
+    var table = root
+    var at: UInt = 3
+    while true {
+      let entry = PhysicalMemory.load(PageTableEntry.self, at: table &+ Self.index(address, level: at) &* 8)
+      guard entry.isPresent else { return nil }
+      if at == 0 || entry.has(.large) { return (entry, at) }
+      table = entry.physical
+      at -= 1
+    }
+  }
+
+  /// Maps one page, replacing what was there; no flush.
+  ///
+  /// - Throws: `ENOMEM`, `EEXIST`.
+  public func map(_ address: UInt, _ entry: PageTableEntry, _ frames: FrameAllocator) throws(Errno) {
+    PhysicalMemory.store(entry, at: try makeEntryLocation(address, frames))
+  }
+
+  /// Calls `body` with each present last-level or 2 MiB entry in `start..<end`; what it returns replaces the entry.
+  /// Missing tables are skipped as a whole. No flush.
+  public func update(
+    _ start: UInt, _ end: UInt, _ body: (_ address: UInt, _ entry: PageTableEntry, _ level: UInt) -> PageTableEntry
+  ) {
+    var address = start
+    while address < end {
+      guard let directory = entryLocation(address, level: 1) else {
+        // No directory: skip what the missing entry would have covered.
+        let span: UInt = entryLocation(address, level: 2) == nil ? 1 << 39 : 1 << 30
+        let (next, overflow) = (address & ~(span - 1)).addingReportingOverflow(span)
+        if overflow { return }
+        address = next
+        continue
+      }
+      let entry = PhysicalMemory.load(PageTableEntry.self, at: directory)
+      let spanEnd = (address & ~UInt(largePageSize - 1)) + UInt(largePageSize)
+      if !entry.isPresent {
+        address = spanEnd
+      } else if entry.has(.large) {
+        let replaced = body(address, entry, 1)
+        if replaced != entry { PhysicalMemory.store(replaced, at: directory) }
+        address = spanEnd
+      } else {
+        var location = entry.physical + Self.index(address, level: 0) * 8
+        let stop = min(spanEnd, end)
+        while address < stop {
+          let leaf = PhysicalMemory.load(PageTableEntry.self, at: location)
+          if leaf.isPresent {
+            let replaced = body(address, leaf, 0)
+            if replaced != leaf { PhysicalMemory.store(replaced, at: location) }
+          }
+          location += 8
+          address += UInt(pageSize)
+        }
+      }
+    }
+  }
+
+  /// Gives back all tables of the program's half, which must map nothing any more, and the root.
+  public func destroy(_ frames: FrameAllocator) {
+    for slot in 0..<UInt(AddressLayout.kernelSlot) { release(root + slot * 8, level: 2, frames) }
+    frames.release(PageFrame(physical: root))
+  }
+
+  private func release(_ location: UInt, level: UInt, _ frames: FrameAllocator) {
+    let entry = PhysicalMemory.load(PageTableEntry.self, at: location)
+    guard entry.isPresent, !entry.has(.large) else { return }
+    if level > 0 {
+      for i in 0..<UInt(512) { release(entry.physical + i * 8, level: level - 1, frames) }
+    }
+    frames.release(entry.frame)
+  }
+}
