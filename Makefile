@@ -24,7 +24,7 @@ all: $(IMAGE) $(IMAGE).gz
 
 .PHONY: clean properclean distclean help
 clean:
-	rm -rf $(addprefix $O/,$(UK_ALL_LIBS)) $O/swift $O/include $O/*.a $O/elfloader_* $(IMAGE) $(IMAGE).*
+	rm -rf $(addprefix $O/,$(UK_ALL_LIBS)) $O/swift $O/host $O/include $O/*.a $O/elfloader_* $(IMAGE) $(IMAGE).*
 
 properclean:
 	rm -rf $O

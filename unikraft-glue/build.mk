@@ -29,6 +29,9 @@ GZIP ?= gzip
 KERNEL_TRIPLE := x86_64-unknown-none-elf
 TOOLSET := unikraft-glue/toolset.json
 
+# What every object depends on besides its own sources.
+BUILD_FILES := Makefile Makefile.uk $(wildcard unikraft-glue/*.mk unikraft-glue/*/Makefile.uk)
+
 # MARK: Registration
 
 UK_LIBS :=

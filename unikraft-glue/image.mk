@@ -3,9 +3,6 @@
 UK_PLAT := $(if $(filter y,$(CONFIG_KVM_VMM_FIRECRACKER)),fc,qemu)
 IMAGE := $O/$(or $(call qstrip,$(CONFIG_UK_NAME)),elfloader)_$(UK_PLAT)-x86_64
 
-# What every object depends on besides its own sources.
-BUILD_FILES := Makefile Makefile.uk $(wildcard unikraft-glue/*.mk unikraft-glue/*/Makefile.uk)
-
 # A file that tells whether a list changed since the last build. It is compared while make reads its files, so that
 # adding and removing a source is seen, and yet nothing runs when all is as it was.
 # on_change FILE,LIST is FORCE when they differ; its rule then writes the list.
@@ -47,7 +44,8 @@ MODULE_SRCS := $(foreach l,$(MODULE_LIBS),$($(call uc,$l)_SRCS-y))
 SWIFT_LIBRARY := $O/libelfloader.a
 SWIFT_SCRATCH := $O/swift
 SWIFT_COMMAND = ELFLOADER_KERNEL=1 $(SWIFT) build --configuration release --triple $(KERNEL_TRIPLE) \
-  --toolset $(TOOLSET) --scratch-path $(SWIFT_SCRATCH) --product elfloader $(SWIFTFLAGS-y)
+  --toolset $(TOOLSET) --scratch-path $(SWIFT_SCRATCH) --product elfloader \
+  --explicit-target-dependency-import-check error $(if $(Q),--quiet) $(SWIFTFLAGS-y)
 
 MODULE_LIST := $O/modules.list
 $(MODULE_LIST): $(call on_change,$(MODULE_LIST),$(MODULE_SRCS))

@@ -15,7 +15,7 @@ unexpected=$(comm -13 <(sed 's/[[:space:]]*#.*//; /^$/d' "$allowed" | sort -u) <
 echo "The kernel library wants symbols that $allowed does not list:"
 while IFS= read -r symbol; do
   users=$(nm --undefined-only --print-file-name "$library" 2>/dev/null | awk -v s="$symbol" '$NF == s { print $1 }' |
-    sed 's/.*[:/]\([^:/]*\):*$/\1/' | sort -u | tr '\n' ' ')
+    sed 's/:*$//; s/.*[:/]//' | sort -u | tr '\n' ' ')
   echo "  $symbol (in $users)"
 done <<<"$unexpected"
 echo "Find what in the source needs it and do without, or add the symbol to the list with its reason and its provider."
