@@ -42,6 +42,7 @@ if isKernel {
 } else {
   targets += [
     module("Platform", ["LinuxABI"], path: "Tests/Support/Platform"),
+    test("SupportTests", ["Support"]),
     test("KernelTests", ["Kernel", "Platform", "Support", "LinuxABI"]),
   ]
 }
