@@ -20,12 +20,14 @@ struct cshims_config {
   bool require_execute_permission;
   // APPELFLOADER_STACK_NBPAGES: the soft limit of the program's stack, in bytes.
   uint64_t stack_size;
-  // APPELFLOADER_VFSEXEC_PATH: the program, or a null pointer when the command line names it (APPELFLOADER_CUSTOMAPPNAME).
-  const char *program;
 };
 
 extern const struct cshims_config cshims_config;
-// As a function: Swift treats an imported global as mutable state.
-static inline const struct cshims_config *cshims_get_config(void) { return &cshims_config; }
+// By value and through a function: Swift treats an imported global as mutable state.
+static inline struct cshims_config cshims_get_config(void) { return cshims_config; }
+
+// APPELFLOADER_VFSEXEC_PATH: the program, or a null pointer when the command line names it (APPELFLOADER_CUSTOMAPPNAME).
+extern const char *const cshims_config_program;
+static inline const char *cshims_get_config_program(void) { return cshims_config_program; }
 
 #endif

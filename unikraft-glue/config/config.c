@@ -24,7 +24,10 @@ const struct cshims_config cshims_config = {
   .require_execute_permission = true,
 #endif
   .stack_size = (uint64_t)CONFIG_APPELFLOADER_STACK_NBPAGES << 12,
-#ifndef CONFIG_APPELFLOADER_CUSTOMAPPNAME
-  .program = CONFIG_APPELFLOADER_VFSEXEC_PATH,
-#endif
 };
+
+#ifdef CONFIG_APPELFLOADER_CUSTOMAPPNAME
+const char *const cshims_config_program = 0;
+#else
+const char *const cshims_config_program = CONFIG_APPELFLOADER_VFSEXEC_PATH;
+#endif
