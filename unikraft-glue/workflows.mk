@@ -17,8 +17,8 @@ run: $(IMAGE) $(IMAGE).gz $(LS_INITRD)
 # MARK: test, check, bench
 
 # Each step is support/checks/STEP.sh and can be run alone: `make check STEPS="format size"`.
-TEST_STEPS := host-tests fuzz guest-tests
-CHECK_STEPS := format unsafe imports configurations host-tests symbols no-fp size boot
+TEST_STEPS := host-tests vdso fuzz guest-tests
+CHECK_STEPS := format unsafe imports configurations host-tests vdso symbols no-fp size boot
 
 .PHONY: test check bench format
 test: all
