@@ -183,6 +183,8 @@ CSHIMS_ADDRESS(rodata_end)
 CSHIMS_ADDRESS(image_end)
 CSHIMS_ADDRESS(boot_pml4)
 CSHIMS_ADDRESS(boot_stack_top)
+CSHIMS_ADDRESS(fault_stack_top)
+CSHIMS_ADDRESS(early_heap)
 CSHIMS_ADDRESS(vdso_start)
 CSHIMS_ADDRESS(vdso_end)
 // The TSC at the first instruction.

@@ -14,6 +14,9 @@
 #define CSHIMS_SYSRET_BASE 0x23
 #define CSHIMS_TSS 0x40
 
+// What Swift allocates from until the frames are known: the command line, the memory map.
+#define CSHIMS_EARLY_HEAP_SIZE 32768
+
 // struct cshims_cpu
 #define CSHIMS_CPU_SELF 0
 #define CSHIMS_CPU_THREAD 8

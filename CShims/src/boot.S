@@ -149,5 +149,11 @@ cshims_boot_pd:
 	.skip 16384
 	.globl cshims_boot_stack_top
 cshims_boot_stack_top:
+	.skip 4096
+	.globl cshims_fault_stack_top
+cshims_fault_stack_top:
+	.globl cshims_early_heap
+cshims_early_heap:
+	.skip CSHIMS_EARLY_HEAP_SIZE
 
 	.section .note.GNU-stack, "", @progbits

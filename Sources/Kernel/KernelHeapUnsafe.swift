@@ -5,7 +5,7 @@ internal import Platform
 /// Before the frames are known it hands out a small static area that is never given back.
 ///
 /// An object's size class stands in its frame's record, so `free` needs no header in front of the object.
-public struct KernelHeap {
+@safe public struct KernelHeap {
   private static let classCount = 20
   /// Object sizes in bytes, multiples of 16.
   private static func size(ofClass index: Int) -> Int {

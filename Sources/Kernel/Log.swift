@@ -1,14 +1,8 @@
 public import Support
 
-/// How much the kernel says.
-public enum LogLevel: Int, Sendable {
-  case error = 0
-  case warning, info, debug
-}
-
 /// Kernel messages, one line each, to wherever `Boot` points them.
 public final class Log {
-  public var level = LogLevel.warning
+  public var level = LogLevel.warn
   private let write: (TextBuffer) -> Void
 
   public init(_ write: @escaping (TextBuffer) -> Void) { self.write = write }

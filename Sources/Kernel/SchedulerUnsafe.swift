@@ -36,9 +36,13 @@ public final class Scheduler {
   /// Starts a new task: its `start` runs when its turn comes.
   public func add(_ task: Task) {
     // SAFETY: the task lives until it has ended: the queue holds it, then `running` does.
-    unsafe task.savedStackPointer = CPU.prepareStack(
+    task.savedStackPointer = unsafe CPU.prepareStack(
       top: task.stackTop,
-      entry: { argument in unsafe Unmanaged<Task>.fromOpaque(argument.unsafelyUnwrapped)._withUnsafeGuaranteedRef { $0.start() } },
+      entry: { argument in
+        let task = unsafe Unmanaged<Task>.fromOpaque(argument.unsafelyUnwrapped).takeUnretainedValue()
+        task.scheduler.finishSwitch()
+        task.start()
+      },
       argument: Unmanaged.passUnretained(task).toOpaque())
     task.state = .ready
     append(task)
@@ -105,7 +109,7 @@ public final class Scheduler {
       timers.arm(sliceEnd: nil)
       CPU.idle()
     }
-    let new = first.unsafelyUnwrapped
+    guard let new = first else { fatalError("nothing to run") }
     first = new.next
     if first == nil { last = nil }
     new.next = nil
@@ -123,8 +127,8 @@ public final class Scheduler {
     finishSwitch()
   }
 
-  /// The other half of a switch, on the new task's stack. A new task's `start` calls it first.
-  public func finishSwitch() {
+  /// The other half of a switch, on the new task's stack.
+  private func finishSwitch() {
     if let task = ended {
       ended = nil
       reap?(task)

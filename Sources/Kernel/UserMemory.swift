@@ -115,9 +115,9 @@ public struct UserWriter: ~Copyable {
       guard nextSegment < segments.count else { return 0 }
       let segment = segments[nextSegment]
       nextSegment += 1
-      address = UInt(segment.base)
-      segmentEnd = address &+ UInt(segment.length)
-      if !UserAddress.isValid(address, Int(truncatingIfNeeded: segment.length)) {
+      address = UInt(segment.iov_base)
+      segmentEnd = address &+ UInt(segment.iov_len)
+      if !UserAddress.isValid(address, Int(truncatingIfNeeded: segment.iov_len)) {
         faulted = true
         return 0
       }
@@ -243,9 +243,9 @@ public struct UserReader: ~Copyable {
       guard nextSegment < segments.count else { return 0 }
       let segment = segments[nextSegment]
       nextSegment += 1
-      address = UInt(segment.base)
-      segmentEnd = address &+ UInt(segment.length)
-      if !UserAddress.isValid(address, Int(truncatingIfNeeded: segment.length)) {
+      address = UInt(segment.iov_base)
+      segmentEnd = address &+ UInt(segment.iov_len)
+      if !UserAddress.isValid(address, Int(truncatingIfNeeded: segment.iov_len)) {
         faulted = true
         return 0
       }
@@ -326,9 +326,9 @@ public enum IOVector {
     var total = 0
     for i in 0..<count {
       var segment = try UserMemory.load(IOVec.self, at: pointer &+ UInt(i) &* UInt(MemoryLayout<IOVec>.stride))
-      guard let length = Int(exactly: segment.length) else { throw .EINVAL }
+      guard let length = Int(exactly: segment.iov_len) else { throw .EINVAL }
       let kept = min(length, maximumTransfer - total)
-      segment.length = UInt64(kept)
+      segment.iov_len = UInt64(kept)
       total += kept
       segments.append(segment)
     }

@@ -282,6 +282,12 @@ public enum Image {
   /// The top-level page table that the entry code built.
   public static var bootPageTable: UInt { unsafe physical(cshims_address_boot_pml4()) }
   public static var bootStackTop: UInt { UInt(bitPattern: unsafe cshims_address_boot_stack_top()) }
+  /// The stack for NMI, double fault and machine check.
+  public static var faultStackTop: UInt { UInt(bitPattern: unsafe cshims_address_fault_stack_top()) }
+  /// Kernel address and size in bytes of the first heap.
+  public static var earlyHeap: (address: UInt, count: Int) {
+    (UInt(bitPattern: unsafe cshims_address_early_heap()), Int(CSHIMS_EARLY_HEAP_SIZE))
+  }
   /// The vDSO's ELF file, a whole number of pages.
   public static var vdsoStart: UInt { unsafe physical(cshims_address_vdso_start()) }
   public static var vdsoEnd: UInt { unsafe physical(cshims_address_vdso_end()) }
