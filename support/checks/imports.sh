@@ -6,4 +6,4 @@ swift_host build --explicit-target-dependency-import-check error
 package=$(mktemp)
 trap 'rm -f "$package"' EXIT
 ELFLOADER_KERNEL=1 "$SWIFT" package --scratch-path "$O/swift" dump-package >"$package"
-"${PYTHON3:-/usr/bin/python3}" -I support/checks/layers.py "$package" Makefile.uk
+"${PYTHON3:-/usr/bin/python3}" -I support/checks/layers.py "$package" Makefile.uk unikraft-glue/*/Makefile.uk

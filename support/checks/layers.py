@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""layers.py DUMP MAKEFILE_UK: checks the modules of `swift package dump-package` against the layers of the design."""
+"""layers.py DUMP MAKEFILE_UK...: checks the modules of `swift package dump-package` against the layers of the design."""
 
 import json
 import re
@@ -7,8 +7,8 @@ import sys
 
 # From the lowest layer up.
 LAYERS = [
-    {"CShims", "LinuxABI", "Support"},
-    {"Platform"},
+    {"CShims", "LinuxABI", "Support", "CLibPort"},
+    {"Platform", "CLibELF", "CZlib"},
     {"Kernel"},
     {"Drivers"},
     {"Process", "ELFLoader", "VFSCore", "Sockets", "Polling", "Mmap"},
@@ -44,15 +44,18 @@ def faults_of(targets, registered):
             )
 
 
-def main(dump, makefile):
+def main(dump, makefiles):
     with open(dump, encoding="utf-8") as stream:
         targets = json.load(stream)["targets"]
-    with open(makefile, encoding="utf-8") as stream:
-        registered = set(re.findall(r"addmodule,[^,]+,(\w+),", stream.read()))
+    registered = set()
+    for makefile in makefiles:
+        with open(makefile, encoding="utf-8") as stream:
+            text = stream.read()
+        registered.update(re.findall(r"addmodule,[^,]+,(\w+),", text), re.findall(r"_MODULE\s*:=\s*(\w+)", text))
     faults = list(faults_of(targets, registered))
     for fault in faults:
         print(fault)
     return 1 if faults else 0
 
 
-sys.exit(main(sys.argv[1], sys.argv[2]))
+sys.exit(main(sys.argv[1], sys.argv[2:]))
