@@ -1,5 +1,6 @@
 # Sourced by the checks: they run in the project's folder, alone or under make.
 set -euo pipefail
+export LC_ALL=C.UTF-8
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 O=${O:-build}
 SWIFT=${SWIFT:-swift}
