@@ -44,6 +44,7 @@ if isKernel {
     module("Platform", ["LinuxABI"], path: "Tests/Support/Platform"),
     test("SupportTests", ["Support"]),
     test("KernelTests", ["Kernel", "Platform", "Support", "LinuxABI"]),
+    test("LinuxABITests", ["LinuxABI"]),
   ]
 }
 

@@ -65,7 +65,7 @@ public struct FileMode: OptionSet, Sendable, BitwiseCopyable {
       put(UInt8(ascii: "|"))
       rest &= ~0o170000
     }
-    writeOctal(UInt64(rest), minimumDigits: 3, put)
+    writeOctal(UInt64(rest), minimumDigits: 2, put)
   }
 }
 
@@ -86,6 +86,15 @@ public struct AccessMode: NamedFlags {
     NameList(words: "X_OK W_OK R_OK")
   }
   public static var zeroName: StaticString { "F_OK" }
+
+  /// Writes the names in strace's order, `R_OK` first.
+  public func writeNames(_ put: (UInt8) -> Void) {
+    // The order of the printer is that of the bits, so the three are turned round.
+    let reversed = rawValue & ~7 | (rawValue & 1) << 2 | (rawValue & 2) | (rawValue & 4) >> 2
+    writeFlags(
+      UInt64(reversed), fieldMask: 0, fieldNames: Self.fieldNames, bitNames: NameList(words: "R_OK W_OK X_OK"),
+      zeroName: Self.zeroName, put)
+  }
 }
 
 /// The `d_type` of getdents64(2).

@@ -44,10 +44,13 @@ public struct NameList: Sendable {
       let first = unsafe bytes[start]
       if first == UInt8(ascii: "@") {
         number = 0
+        var sign = 1
         for index in (start + 1)..<end {
           // SAFETY: `index` is below `end`, which is at most `bytes.count`.
-          number = number * 10 + Int(unsafe bytes[index] - UInt8(ascii: "0"))
+          let byte = unsafe bytes[index]
+          if byte == UInt8(ascii: "-") { sign = -1 } else { number = number * 10 + Int(byte & 15) }
         }
+        number *= sign
       } else if end > start {
         let isGap = first == UInt8(ascii: "-") && end == start + 1
         // SAFETY: `start` and `end` bound a part of the literal.
