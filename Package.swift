@@ -27,6 +27,32 @@ func test(_ name: String, _ dependencies: [Target.Dependency], path: String? = n
   .testTarget(name: name, dependencies: dependencies, path: path ?? "Tests/\(name)")
 }
 
+/// The host tools: `support/qemu-guest`, `support/mkinitrd` and `support/symbolize` run them. What they do is in
+/// libraries, which their tests import; the executables are command lines alone.
+let hostTools: [Target] = {
+  func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/HostTools/\(name)", swiftSettings: common)
+  }
+  func tool(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(
+      name: name,
+      dependencies: dependencies + [.product(name: "ArgumentParser", package: "swift-argument-parser")],
+      path: "Sources/HostTools/\(name)", swiftSettings: common)
+  }
+  func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: common)
+  }
+  return [
+    .target(name: "CHostShims", path: "Sources/HostTools/CHostShims"),
+    library("HostSystem", ["CHostShims"]),
+    library("InitrdBuilder", ["HostSystem"]),
+    tool("MakeInitrd", ["InitrdBuilder", "HostSystem"]),
+    .target(
+      name: "ToolTesting", dependencies: ["HostSystem"], path: "Tests/Support/ToolTesting", swiftSettings: common),
+    tests("InitrdBuilderTests", ["InitrdBuilder", "HostSystem", "MakeInitrd", "ToolTesting"]),
+  ]
+}()
+
 var targets: [Target] = [
   module("Support"),
   module("LinuxABI"),
@@ -46,11 +72,18 @@ if isKernel {
     test("KernelTests", ["Kernel", "Platform", "Support", "LinuxABI"]),
     test("LinuxABITests", ["LinuxABI"]),
   ]
+  targets += hostTools
 }
 
 let package = Package(
   name: "elfloader",
-  products: isKernel ? [.library(name: "elfloader", type: .static, targets: ["Boot"])] : [],
+  products: isKernel
+    ? [.library(name: "elfloader", type: .static, targets: ["Boot"])]
+    : [
+      .executable(name: "mkinitrd", targets: ["MakeInitrd"])
+    ],
+  dependencies: isKernel
+    ? [] : [.package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")],
   targets: targets,
   swiftLanguageModes: [.v6]
 )
