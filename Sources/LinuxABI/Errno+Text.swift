@@ -3,12 +3,17 @@
 
 extension Errno {
   /// The message of strerror(3), as glibc has it in the C locale. For the kernel's own numbers, what strace(1) prints.
-  public var text: StaticString { Self.texts[Int(rawValue)] ?? "Unknown error" }
+  public var text: StaticString { Self.text(of: rawValue) ?? "Unknown error" }
 
   /// The name, spelled as in errno(3).
   public var name: StaticString { Self.name(of: rawValue) ?? "E?" }
 
+  // Not inlined: inlining widens the table of raw values to `Int`, once for each.
+  @inline(never)
   public static func name(of rawValue: Int32) -> StaticString? { names[Int(rawValue)] }
+
+  @inline(never)
+  private static func text(of rawValue: Int32) -> StaticString? { texts[Int(rawValue)] }
 
   private static var names: NameList {
     NameList(
