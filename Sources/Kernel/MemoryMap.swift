@@ -1,4 +1,4 @@
-public import LinuxABI
+internal import LinuxABI
 internal import Platform
 
 /// Brings physical memory into use at boot: the frame records, the free frames, and the kernel's own map with W^X.

@@ -1,4 +1,4 @@
-public import Platform
+internal import Platform
 
 /// Bytes of a page, and the base-2 logarithm of it.
 public let pageSize = 4096

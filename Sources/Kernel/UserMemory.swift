@@ -1,5 +1,5 @@
 public import LinuxABI
-public import Platform
+internal import Platform
 
 /// The bounds of the program's addresses.
 public enum UserAddress {

@@ -1,5 +1,5 @@
 public import LinuxABI
-public import Platform
+internal import Platform
 
 /// Typed access to the program's memory.
 public enum UserMemory {
