@@ -57,6 +57,7 @@ var targets: [Target] = [
   module("Support"),
   module("LinuxABI"),
   module("Kernel", ["Platform", "Support", "LinuxABI"]),
+  module("Drivers", ["Kernel", "Platform", "Support", "LinuxABI"]),
 ]
 
 if isKernel {
@@ -68,6 +69,7 @@ if isKernel {
 } else {
   targets += [
     module("Platform", ["LinuxABI"], path: "Tests/Support/Platform"),
+    test("DriversTests", ["Drivers", "Kernel", "Platform", "Support", "LinuxABI"]),
     test("SupportTests", ["Support"]),
     test("KernelTests", ["Kernel", "Platform", "Support", "LinuxABI"]),
     test("LinuxABITests", ["LinuxABI"]),

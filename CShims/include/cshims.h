@@ -171,6 +171,9 @@ void cshims_fpu_restore(const void *area);
 bool cshims_fpu_restore_checked(const void *area);
 void cshims_fpu_reset(void);
 
+// Resets the machine.
+void cshims_triple_fault(void);
+
 // MARK: Image
 
 // Addresses of the linker script's symbols, as functions: Swift imports an array of unknown length badly.
