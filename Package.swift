@@ -53,16 +53,29 @@ let hostTools: [Target] = {
   ]
 }()
 
+/// A port of a C library: flat functions over the system's own build of it. On the host it is linked from here; for the
+/// kernel its Makefile.uk names the archive.
+func port(_ name: String, folder: String, library: String) -> Target {
+  .target(
+    name: name, dependencies: isKernel ? ["CLibPort"] : [], path: "unikraft-glue/\(folder)", exclude: ["Makefile.uk"],
+    cSettings: isKernel ? [.define("\(name.uppercased())_KERNEL")] : [],
+    linkerSettings: isKernel ? [] : [.linkedLibrary(library)])
+}
+
 var targets: [Target] = [
+  port("CLibELF", folder: "libelf", library: "elf"),
+  port("CZlib", folder: "zlib", library: "z"),
   module("Support"),
   module("LinuxABI"),
   module("Kernel", ["Platform", "Support", "LinuxABI"]),
+  module("ELFLoader", ["CLibELF", "Support", "LinuxABI"]),
   module("Drivers", ["Kernel", "Platform", "Support", "LinuxABI"]),
 ]
 
 if isKernel {
   targets += [
     .target(name: "CShims", path: "CShims"),
+    .target(name: "CLibPort", path: "unikraft-glue/libport", exclude: ["Makefile.uk"]),
     module("Platform", ["CShims", "LinuxABI"]),
     module("Boot", ["Kernel", "Platform", "Support", "LinuxABI"]),
   ]
@@ -70,6 +83,8 @@ if isKernel {
   targets += [
     module("Platform", ["LinuxABI"], path: "Tests/Support/Platform"),
     test("DriversTests", ["Drivers", "Kernel", "Platform", "Support", "LinuxABI"]),
+    test("PortTests", ["CZlib"]),
+    test("ELFLoaderTests", ["ELFLoader", "Support", "LinuxABI"]),
     test("SupportTests", ["Support"]),
     test("KernelTests", ["Kernel", "Platform", "Support", "LinuxABI"]),
     test("LinuxABITests", ["LinuxABI"]),

@@ -1,0 +1,2 @@
+// <elf.h> includes this for the AT_ numbers, which LinuxABI has.
+#pragma once
