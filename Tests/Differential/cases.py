@@ -27,6 +27,9 @@ class Case:
     command: list
     packages: list = dataclasses.field(default_factory=list)
     uses: list = dataclasses.field(default_factory=list)
+    #: Further programs of the machine that the command runs.
+    programs: list = dataclasses.field(default_factory=list)
+    #: Path in the root → file of this repository (below build/ or not).
     place: dict = dataclasses.field(default_factory=dict)
     stdin: object = None
     files: dict = dataclasses.field(default_factory=dict)

@@ -77,40 +77,44 @@ def library_directories():
 class Closure:
     """The set of files that some programs need, each as an absolute path on the machine."""
 
-    def __init__(self):
+    def __init__(self, provided=()):
+        """Makes an empty closure; libraries named in `provided` come from elsewhere and are not looked for."""
         self.paths = set()
+        self._provided = set(provided)
         self._search = library_directories()
 
     def add(self, path):
-        """Adds a file, what its symbolic links go through, and, for an ELF file, what it needs."""
+        """Adds a file, what its symbolic links go through, and what it needs to run. A missing file is left out."""
         path = os.path.normpath(path)
         # Resolve the directory (merged /usr) but keep a link in the last component: programs look at their own name.
         path = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
-        if path in self.paths:
+        if path in self.paths or not os.path.lexists(path):
             return
         self.paths.add(path)
         if os.path.islink(path):
             self.add(os.path.join(os.path.dirname(path), os.readlink(path)))
-            return
-        if not os.path.isfile(path):
-            return
+        elif os.path.isfile(path):
+            self.add_needs(path)
+
+    def add_needs(self, path):
+        """Adds what a file needs, without the file: a script's interpreter, an ELF file's, its libraries."""
         with open(path, "rb") as file:
             first = file.read(256)
         if first.startswith(b"#!") and os.access(path, os.X_OK):
-            interpreter = first[2:].split(b"\n")[0].split()[0].decode()
-            if os.path.exists(interpreter):
-                self.add(interpreter)
-            return
-        if not first.startswith(b"\x7fELF"):
+            self.add(first[2:].split(b"\n")[0].split()[0].decode())
             return
         needs = elf_needs(path)
         if needs is None:
             return
         interpreter, needed, run_path = needs
-        if interpreter and os.path.exists(interpreter):
+        if interpreter:
             self.add(interpreter)
         search = [entry.replace("$ORIGIN", os.path.dirname(path)) for entry in run_path.split(":") if entry]
+        # musl's libc and its interpreter are one file under two names.
+        provided = self._provided | ({"libc.so"} if interpreter and "ld-musl" in interpreter else set())
         for name in needed:
+            if name in provided:
+                continue
             found = next((f"{d}/{name}" for d in search + self._search if os.path.exists(f"{d}/{name}")), None)
             if found is None:
                 raise FileNotFoundError(f"{path}: cannot find the shared library {name}")

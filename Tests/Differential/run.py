@@ -91,28 +91,30 @@ class Runner:
 
     def base(self, case):
         """Returns the path of the base root that the case needs, making it if no case did before."""
-        key = json.dumps([case.command[0], case.uses, case.place], sort_keys=True)
+        key = json.dumps([case.command[0], case.programs, case.uses, case.place], sort_keys=True)
         with self._lock:
             if key not in self._bases:
-                closure = roots.Closure()
-                if case.command[0] not in case.place and os.path.exists(case.command[0]):
-                    closure.add(case.command[0])
-                placed = {target: os.path.join(cases.REPOSITORY, source) for target, source in case.place.items()}
-                for source in placed.values():
-                    dependencies = roots.Closure()
-                    dependencies.add(source)
-                    closure.paths |= dependencies.paths - {os.path.realpath(source), source}
-                for name in case.uses:
-                    for pattern in case.sets[name]["include"]:
-                        closure.add_glob(pattern, case.sets[name].get("exclude", ()))
                 self._made += 1
                 root = f"{self.scratch}/base{self._made}"
-                roots.build(root, closure)
-                for target, source in placed.items():
-                    roots.copy_file(source, root + target)
+                roots.build(root, self.closure(case))
+                for target, source in case.place.items():
+                    roots.copy_file(os.path.join(cases.REPOSITORY, source), root + target)
                     os.chmod(root + target, 0o755)
                 self._bases[key] = root
             return self._bases[key]
+
+    def closure(self, case):
+        """Returns the files of the machine that the case needs."""
+        closure = roots.Closure(provided={os.path.basename(target) for target in case.place})
+        for program in [case.command[0], *case.programs]:
+            if program not in case.place and case.path(program) not in map(case.path, case.files):
+                closure.add(program)
+        for source in case.place.values():
+            closure.add_needs(os.path.join(cases.REPOSITORY, source))
+        for name in case.uses:
+            for pattern in case.sets[name]["include"]:
+                closure.add_glob(pattern, case.sets[name].get("exclude", ()))
+        return closure
 
     def root(self, case, directory):
         """Makes the case's own root directory and returns (its path, the path of stdin in it)."""
