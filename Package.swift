@@ -45,10 +45,13 @@ let hostTools: [Target] = {
   return [
     .target(name: "CHostShims", path: "Sources/HostTools/CHostShims"),
     library("HostSystem", ["CHostShims"]),
+    library("GuestRunner", ["HostSystem"]),
     library("InitrdBuilder", ["HostSystem"]),
+    tool("QemuGuest", ["GuestRunner", "HostSystem"]),
     tool("MakeInitrd", ["InitrdBuilder", "HostSystem"]),
     .target(
       name: "ToolTesting", dependencies: ["HostSystem"], path: "Tests/Support/ToolTesting", swiftSettings: common),
+    tests("GuestRunnerTests", ["GuestRunner", "HostSystem", "QemuGuest", "ToolTesting"]),
     tests("InitrdBuilderTests", ["InitrdBuilder", "HostSystem", "MakeInitrd", "ToolTesting"]),
   ]
 }()
@@ -70,6 +73,14 @@ var targets: [Target] = [
   module("Kernel", ["Platform", "Support", "LinuxABI"]),
   module("ELFLoader", ["CLibELF", "Support", "LinuxABI"]),
   module("Drivers", ["Kernel", "Platform", "Support", "LinuxABI"]),
+  module("VFSCore", ["Kernel", "Platform", "Support", "LinuxABI"]),
+  module("RamFS", ["VFSCore", "Kernel", "Support", "LinuxABI"]),
+  module("CpioFS", ["VFSCore", "Kernel", "Platform", "Support", "LinuxABI"]),
+  module("DevFS", ["VFSCore", "Kernel", "Platform", "Support", "LinuxABI"]),
+  module("ProcFS", ["VFSCore", "Kernel", "Support", "LinuxABI"]),
+  module("Mmap", ["VFSCore", "Kernel", "Platform", "Support", "LinuxABI"]),
+  module("Process", ["ELFLoader", "Mmap", "VFSCore", "Kernel", "Platform", "Support", "LinuxABI"]),
+  module("Syscalls", ["Process", "Mmap", "VFSCore", "Kernel", "Platform", "Support", "LinuxABI"]),
 ]
 
 if isKernel {
@@ -77,7 +88,12 @@ if isKernel {
     .target(name: "CShims", path: "CShims"),
     .target(name: "CLibPort", path: "unikraft-glue/libport", exclude: ["Makefile.uk"]),
     module("Platform", ["CShims", "LinuxABI"]),
-    module("Boot", ["Kernel", "Platform", "Support", "LinuxABI"]),
+    module(
+      "Boot",
+      [
+        "Syscalls", "Process", "ELFLoader", "Mmap", "VFSCore", "RamFS", "CpioFS", "DevFS", "ProcFS", "Drivers", "CZlib",
+        "Kernel", "Platform", "Support", "LinuxABI",
+      ]),
   ]
 } else {
   targets += [
@@ -97,7 +113,8 @@ let package = Package(
   products: isKernel
     ? [.library(name: "elfloader", type: .static, targets: ["Boot"])]
     : [
-      .executable(name: "mkinitrd", targets: ["MakeInitrd"])
+      .executable(name: "qemu-guest", targets: ["QemuGuest"]),
+      .executable(name: "mkinitrd", targets: ["MakeInitrd"]),
     ],
   dependencies: isKernel
     ? [] : [.package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")],

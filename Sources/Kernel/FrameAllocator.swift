@@ -159,6 +159,11 @@ public final class FrameAllocator {
     return r.state != .allocated || r.count > 1
   }
 
+  /// Whether the frame is one that was allocated here, not the image's, the initrd's or a device's.
+  public func owns(_ frame: PageFrame) -> Bool {
+    frame.number < frameLimit && record(frame.number).state == .allocated
+  }
+
   /// Marks frames that belong to nobody (the image, the initrd) so that retain and release leave them alone.
   public func markReserved(_ first: UInt32, _ end: UInt32) {
     var frame = first

@@ -1,5 +1,5 @@
 public import LinuxABI
-public import Platform
+internal import Platform
 
 /// An entry of a page table, at any level. Intel SDM volume 3, 4.5.
 @frozen
@@ -28,6 +28,8 @@ public struct PageTableEntry: Equatable, BitwiseCopyable, Sendable {
     /// On a level above the last: maps 2 MiB or 1 GiB.
     public static var large: Flags { Flags(rawValue: 128) }
     public static var global: Flags { Flags(rawValue: 256) }
+    /// Not present, but the frame is kept: a page under PROT_NONE. A bit that the CPU ignores.
+    public static var setAside: Flags { Flags(rawValue: 1 << 9) }
     public static var noExecute: Flags { Flags(rawValue: 1 << 63) }
   }
 
@@ -39,6 +41,9 @@ public struct PageTableEntry: Equatable, BitwiseCopyable, Sendable {
   public var frame: PageFrame { PageFrame(physical: physical) }
   @inline(__always)
   public var isPresent: Bool { rawValue & 1 != 0 }
+  /// Whether a last-level entry names a frame, present or set aside.
+  @inline(__always)
+  public var isMapped: Bool { rawValue != 0 }
   @inline(__always)
   public func has(_ flag: Flags) -> Bool { rawValue & flag.rawValue != 0 }
 }
@@ -120,7 +125,7 @@ public struct PageTable: BitwiseCopyable, Sendable {
     PhysicalMemory.store(entry, at: try makeEntryLocation(address, frames))
   }
 
-  /// Calls `body` with each present last-level or 2 MiB entry in `start..<end`; what it returns replaces the entry.
+  /// Calls `body` with each last-level entry that names a frame, and each 2 MiB entry, in `start..<end`; what it returns replaces the entry.
   /// Missing tables are skipped as a whole. No flush.
   public func update(
     _ start: UInt, _ end: UInt, _ body: (_ address: UInt, _ entry: PageTableEntry, _ level: UInt) -> PageTableEntry
@@ -148,7 +153,7 @@ public struct PageTable: BitwiseCopyable, Sendable {
         let stop = min(spanEnd, end)
         while address < stop {
           let leaf = PhysicalMemory.load(PageTableEntry.self, at: location)
-          if leaf.isPresent {
+          if leaf.isMapped {
             let replaced = body(address, leaf, 0)
             if replaced != leaf { PhysicalMemory.store(replaced, at: location) }
           }
@@ -156,6 +161,27 @@ public struct PageTable: BitwiseCopyable, Sendable {
           address += UInt(pageSize)
         }
       }
+    }
+  }
+
+  /// Gives back last-level tables that lie wholly in `start..<end`, which maps nothing.
+  public func releaseTables(_ start: UInt, _ end: UInt, _ frames: FrameAllocator) {
+    let large = UInt(largePageSize)
+    var address = (start + large - 1) & ~(large - 1)
+    while address < end, end - address >= large {
+      guard let directory = entryLocation(address, level: 1) else {
+        let span: UInt = entryLocation(address, level: 2) == nil ? 1 << 39 : 1 << 30
+        let (next, overflow) = (address & ~(span - 1)).addingReportingOverflow(span)
+        if overflow { return }
+        address = next
+        continue
+      }
+      let entry = PhysicalMemory.load(PageTableEntry.self, at: directory)
+      if entry.isPresent, !entry.has(.large) {
+        PhysicalMemory.store(PageTableEntry.empty, at: directory)
+        frames.release(entry.frame)
+      }
+      address += large
     }
   }
 

@@ -60,6 +60,7 @@ public final class Scheduler {
   /// Ends an interruptible sleep because a signal came.
   public func interrupt(_ task: Task) {
     task.hasInterrupt = true
+    if task === running { CPU.exitWork = true }
     if task.state == .blocked, task.isInterruptible { wake(task, .interrupted) }
   }
 

@@ -191,6 +191,8 @@ public enum CPU {
     get { cshims_fs_base() }
     set { cshims_set_fs_base(newValue) }
   }
+  /// The FS base under which C libraries run: a block of thread-local variables of the kernel's.
+  public static var libraryThreadPointer: UInt64 { cshims_library_thread_pointer() }
   /// The program's GS base.
   public static var userGSBase: UInt64 {
     get { cshims_user_gs_base() }

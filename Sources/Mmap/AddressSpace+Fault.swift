@@ -1,0 +1,316 @@
+public import Kernel
+public import LinuxABI
+internal import Platform
+public import VFSCore
+
+/// What the program tried.
+public enum MemoryAccess {
+  case read
+  case write
+  case execute
+}
+
+/// How a page fault ended.
+public enum FaultOutcome {
+  /// The access can be repeated.
+  case resolved
+  /// No area holds the address: SIGSEGV, SEGV_MAPERR.
+  case noArea
+  /// The area does not allow the access: SIGSEGV, SEGV_ACCERR.
+  case accessError
+  /// The page lies beyond the end of the mapped file: SIGBUS, BUS_ADRERR.
+  case beyondEnd
+  /// No frame is left.
+  case outOfMemory
+}
+
+extension AddressSpace {
+  /// Pages of a file that one read fault maps, when they are in the cache.
+  static var faultAroundPages: UInt { 64 }
+  /// Pages of anonymous memory that one write fault brings, when the faults come in order.
+  static var anonymousAroundPages: UInt { 16 }
+
+  /// Serves a page fault at `address`.
+  public func handleFault(_ address: UInt, _ access: MemoryAccess) -> FaultOutcome {
+    guard let area = area(at: address) ?? growDown(to: address) else { return .noArea }
+    switch access {
+    case .read: if area.protection.isDisjoint(with: [.PROT_READ, .PROT_WRITE, .PROT_EXEC]) { return .accessError }
+    case .write: if !area.protection.contains(.PROT_WRITE) { return .accessError }
+    case .execute: if !area.protection.contains(.PROT_EXEC) { return .accessError }
+    }
+    countFault()
+    let page = pageFloor(address)
+    do throws(Errno) {
+      if let found = table.lookup(page), found.entry.isPresent {
+        return try upgrade(area, page, found.entry, found.level, access)
+      }
+      switch area.backing {
+      case .anonymous: return try faultAnonymous(area, page, access)
+      case .pages(let cache, _, _): return try faultPages(area, page, cache, access)
+      case .kernel(let pages):
+        let frame = pages[Int((page - area.start) >> pageShift)]
+        try table.map(page, PageTableEntry(frame.physical, flags(area, writable: false)), frames)
+        return .resolved
+      }
+    } catch {
+      return error == .ENXIO ? .beyondEnd : .outOfMemory
+    }
+  }
+
+  /// Brings in every page of a range, as far as memory goes.
+  func populate(_ start: UInt, _ end: UInt, write: Bool) {
+    var page = start
+    while page < end {
+      let mapped = table.lookup(page)
+      if mapped == nil || (write && mapped?.entry.has(.writable) == false) {
+        if case .resolved = handleFault(page, write ? .write : .read) {} else { return }
+      }
+      page += UInt(pageSize)
+    }
+  }
+
+  private func flags(_ area: MemoryArea, writable: Bool) -> PageTableEntry.Flags {
+    var flags: PageTableEntry.Flags = [.present, .user, .accessed]
+    if writable { flags.insert([.writable, .dirty]) }
+    if !area.protection.contains(.PROT_EXEC) { flags.insert(.noExecute) }
+    return flags
+  }
+
+  /// A fault on a page that is there: the first write to it, or a stale translation.
+  private func upgrade(
+    _ area: MemoryArea, _ page: UInt, _ entry: PageTableEntry, _ level: UInt, _ access: MemoryAccess
+  ) throws(Errno) -> FaultOutcome {
+    guard access == .write, !entry.has(.writable) else {
+      // Another fault or a late flush: the entry allows it already.
+      CPU.invalidate(page)
+      return .resolved
+    }
+    if level == 1 {
+      splitLargePage(crossing: page == page & ~UInt(largePageSize - 1) ? page + UInt(pageSize) : page)
+      guard let small = table.lookup(page) else { return .resolved }
+      return try upgrade(area, page, small.entry, 0, access)
+    }
+    let frame = entry.frame
+    if area.isShared {
+      if case .pages(let cache, _, _) = area.backing {
+        guard let own = try cache.frame(at: area.fileOffset(page) >> UInt64(pageShift), forWriting: true) else { return .beyondEnd }
+        if own != frame {
+          frames.retain(own)
+          if frame != zeroPage { frames.release(frame) } else { countResident(1) }
+        }
+        try table.map(page, PageTableEntry(own.physical, flags(area, writable: true)), frames)
+      }
+    } else if frame != zeroPage, !frames.isShared(frame) {
+      try table.map(page, PageTableEntry(frame.physical, flags(area, writable: true)), frames)
+    } else {
+      let own = try frames.allocate(.user)
+      if frame == zeroPage { own.zero() } else { own.copy(from: frame) }
+      try table.map(page, PageTableEntry(own.physical, flags(area, writable: true)), frames)
+      if frame == zeroPage { countResident(1) } else { frames.release(frame) }
+    }
+    CPU.invalidate(page)
+    return .resolved
+  }
+
+  private func faultAnonymous(_ area: MemoryArea, _ page: UInt, _ access: MemoryAccess) throws(Errno) -> FaultOutcome {
+    if access != .write {
+      try table.map(page, PageTableEntry(zeroPage.physical, flags(area, writable: false)), frames)
+      return .resolved
+    }
+    let large = UInt(largePageSize)
+    let largeStart = page & ~(large - 1)
+    if !area.growsDown, largeStart >= area.start, area.end - largeStart >= large, area.end > largeStart,
+      frames.freeFrames > frames.totalFrames / 4, try mapLarge(area, largeStart)
+    {
+      return .resolved
+    }
+    let entryFlags = flags(area, writable: true)
+    var location = try table.makeEntryLocation(page, frames)
+    let first = try frames.allocate(.user, zeroed: true)
+    PhysicalMemory.store(PageTableEntry(first.physical, entryFlags), at: location)
+    var mapped = 1
+    // The page before is there too: the program goes upwards, so bring what it will want next.
+    if page & (large - 1) != 0, PhysicalMemory.load(PageTableEntry.self, at: location - 8).has(.writable),
+      frames.freeFrames > frames.totalFrames / 8
+    {
+      let end = min(area.end, largeStart + large, page + Self.anonymousAroundPages * UInt(pageSize))
+      var next = page + UInt(pageSize)
+      while next < end {
+        location += 8
+        guard !PhysicalMemory.load(PageTableEntry.self, at: location).isMapped else { break }
+        guard let frame = try? frames.allocate(.user, zeroed: true) else { break }
+        PhysicalMemory.store(PageTableEntry(frame.physical, entryFlags), at: location)
+        mapped += 1
+        next += UInt(pageSize)
+      }
+    }
+    countResident(mapped)
+    return .resolved
+  }
+
+  /// Maps a zeroed large page where nothing is mapped yet; false where that is not possible.
+  private func mapLarge(_ area: MemoryArea, _ start: UInt) throws(Errno) -> Bool {
+    let location = try table.makeEntryLocation(start, level: 1, frames)
+    let entry = PhysicalMemory.load(PageTableEntry.self, at: location)
+    if entry.isPresent {
+      return false
+    }
+    guard let run = try? frames.allocateRun(order: 9, .user) else { return false }
+    PhysicalMemory.zero(run.physical, count: largePageSize)
+    PhysicalMemory.store(PageTableEntry(run.physical, flags(area, writable: true).union(.large)), at: location)
+    countResident(512)
+    return true
+  }
+
+  /// Replaces the large page that `bound` lies within, if there is one, by small ones.
+  func splitLargePage(crossing bound: UInt) {
+    guard bound & UInt(largePageSize - 1) != 0, let location = table.entryLocation(bound, level: 1) else { return }
+    let entry = PhysicalMemory.load(PageTableEntry.self, at: location)
+    guard entry.isMapped, entry.has(.large) else { return }
+    guard let leaf = try? frames.allocate(.kernel) else { return }
+    let base = entry.physical
+    var flags = entry.flags
+    flags.remove(.large)
+    for i in 0..<UInt(512) { PhysicalMemory.store(PageTableEntry(base + i * 4096, flags), at: leaf.physical + i * 8) }
+    PhysicalMemory.store(PageTableEntry(leaf.physical, [.present, .writable, .user]), at: location)
+    CPU.invalidateAll()
+  }
+
+  private func faultPages(
+    _ area: MemoryArea, _ page: UInt, _ cache: PageCache, _ access: MemoryAccess
+  ) throws(Errno) -> FaultOutcome {
+    let index = area.fileOffset(page) >> UInt64(pageShift)
+    if cache.isBeyondEnd(index) { return .beyondEnd }
+    if access == .write {
+      if area.isShared {
+        guard let frame = try cache.frame(at: index, forWriting: true) else { return .beyondEnd }
+        frames.retain(frame)
+        try table.map(page, PageTableEntry(frame.physical, flags(area, writable: true)), frames)
+      } else {
+        let own = try frames.allocate(.user)
+        if let frame = try cache.frame(at: index, forWriting: false) { own.copy(from: frame) } else { own.zero() }
+        try table.map(page, PageTableEntry(own.physical, flags(area, writable: true)), frames)
+      }
+      countResident(1)
+      return .resolved
+    }
+    // Everything near that the cache has goes in with the page that was asked for: one fault instead of many.
+    let span = Self.faultAroundPages * UInt(pageSize)
+    let first = max(area.start, page & ~(span - 1), page & ~UInt(largePageSize - 1))
+    let end = min(area.end, (page & ~(span - 1)) + span)
+    let entryFlags = flags(area, writable: false)
+    var location = try table.makeEntryLocation(first, frames)
+    var at = first
+    var mapped = 0
+    var around = index - UInt64((page - first) >> pageShift)
+    while at < end {
+      if !PhysicalMemory.load(PageTableEntry.self, at: location).isMapped {
+        var frame: PageFrame?
+        if at == page {
+          frame = try cache.frame(at: around, forWriting: false) ?? zeroPage
+        } else if !cache.isBeyondEnd(around) {
+          frame = cache.cachedFrame(at: around)
+        }
+        if let frame {
+          frames.retain(frame)
+          PhysicalMemory.store(PageTableEntry(frame.physical, entryFlags), at: location)
+          if frame != zeroPage { mapped += 1 }
+        }
+      }
+      at += UInt(pageSize)
+      location += 8
+      around += 1
+    }
+    countResident(mapped)
+    return .resolved
+  }
+}
+
+extension AddressSpace: MappingObserver {
+  /// Calls `body` with the part of each area that maps the given pages of `cache`.
+  private func forEachMapping(of cache: PageCache, _ pages: Range<UInt64>, _ body: (MemoryArea, UInt, UInt) -> Void) {
+    forEachArea { area in
+      guard case .pages(let mapped, _, let offset) = area.backing, mapped === cache else { return }
+      let first = offset >> UInt64(pageShift)
+      let lower = max(pages.lowerBound, first)
+      let upper = min(pages.upperBound, first + UInt64(area.length >> pageShift))
+      guard lower < upper else { return }
+      body(area, area.start + UInt(lower - first) << pageShift, area.start + UInt(upper - first) << pageShift)
+    }
+  }
+
+  public func cache(_ cache: PageCache, droppedPages pages: Range<UInt64>) {
+    forEachMapping(of: cache, pages) { _, start, end in dropPages(start, end) }
+  }
+
+  public func cache(_ cache: PageCache, replacedPages pages: Range<UInt64>) {
+    forEachMapping(of: cache, pages) { _, start, end in
+      for page in stride(from: start, to: end, by: pageSize) {
+        // What no allocator owns is the initrd's; the program's own copies are allocated frames.
+        if let found = table.lookup(page), found.entry.frame == zeroPage || !frames.owns(found.entry.frame) {
+          dropPages(page, page + UInt(pageSize))
+        }
+      }
+    }
+  }
+}
+
+// MARK: Access by the kernel, whichever address space is in force
+
+extension AddressSpace {
+  /// The frame behind an address after a fault of the given kind has been served.
+  private func frame(at address: UInt, _ access: MemoryAccess) -> UInt? {
+    if let found = table.lookup(address), found.entry.isPresent, access != .write || found.entry.has(.writable) {
+      return found.level == 0 ? found.entry.physical : found.entry.physical + pageFloor(address & UInt(largePageSize - 1))
+    }
+    guard case .resolved = handleFault(address, access), let found = table.lookup(address) else { return nil }
+    return found.level == 0 ? found.entry.physical : found.entry.physical + pageFloor(address & UInt(largePageSize - 1))
+  }
+
+  /// Writes bytes into the program's memory.
+  ///
+  /// - Throws: `EFAULT`.
+  public func write(_ bytes: [UInt8], at address: UInt) throws(Errno) {
+    var done = 0
+    while done < bytes.count {
+      let at = address + UInt(done)
+      guard let physical = frame(at: at, .write) else { throw .EFAULT }
+      let offset = Int(at & UInt(pageSize - 1))
+      let count = min(bytes.count - done, pageSize - offset)
+      for i in 0..<count { PhysicalMemory.store(bytes[done + i], at: physical + UInt(offset + i)) }
+      done += count
+    }
+  }
+
+  /// Reads bytes of the program's memory.
+  ///
+  /// - Throws: `EFAULT`.
+  public func read(_ address: UInt, count: Int) throws(Errno) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(count)
+    while bytes.count < count {
+      let at = address + UInt(bytes.count)
+      guard at < UserAddress.limit, let physical = frame(at: at, .read) else { throw .EFAULT }
+      let offset = Int(at & UInt(pageSize - 1))
+      for i in 0..<min(count - bytes.count, pageSize - offset) {
+        bytes.append(PhysicalMemory.load(UInt8.self, at: physical + UInt(offset + i)))
+      }
+    }
+    return bytes
+  }
+
+  /// Writes zeroes into the program's memory.
+  ///
+  /// - Throws: `EFAULT`.
+  public func zero(_ address: UInt, count: UInt) throws(Errno) {
+    var done: UInt = 0
+    while done < count {
+      let at = address + done
+      guard let physical = frame(at: at, .write) else { throw .EFAULT }
+      let offset = at & UInt(pageSize - 1)
+      let piece = min(count - done, UInt(pageSize) - offset)
+      PhysicalMemory.zero(physical + offset, count: Int(piece))
+      done += piece
+    }
+  }
+}

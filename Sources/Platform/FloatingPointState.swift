@@ -1,0 +1,59 @@
+internal import CShims
+
+/// A thread's x87, SSE and AVX registers while it does not run.
+@safe public final class FloatingPointState {
+  private let area: UnsafeMutableRawPointer
+
+  /// Bytes of the area; the form is that of XSAVE, or of FXSAVE where the machine has nothing else.
+  public static var size: Int { FloatingPoint.areaSize }
+
+  /// The state of a program that has just been started.
+  public init() {
+    // SAFETY: as large and as aligned as XSAVE asks (Intel SDM volume 1, 13.4); the zeroed header means initial state.
+    unsafe area = .allocate(byteCount: FloatingPoint.areaSize, alignment: 64)
+    unsafe area.initializeMemory(as: UInt8.self, repeating: 0, count: FloatingPoint.areaSize)
+    reset()
+  }
+  deinit { unsafe area.deallocate() }
+
+  /// Puts the initial state into the area: FCW 0x37f, MXCSR 0x1f80, the rest zero.
+  public func reset() {
+    unsafe area.initializeMemory(as: UInt8.self, repeating: 0, count: FloatingPoint.areaSize)
+    // SAFETY: both lie in the legacy region of 512 bytes.
+    unsafe area.storeBytes(of: 0x37f, toByteOffset: 0, as: UInt16.self)
+    unsafe area.storeBytes(of: 0x1f80, toByteOffset: 24, as: UInt32.self)
+  }
+
+  /// Saves the CPU's registers here.
+  public func save() { unsafe FloatingPoint.save(area) }
+  /// Loads the CPU's registers from here.
+  public func restore() { unsafe FloatingPoint.restore(area) }
+  public func copy(from other: FloatingPointState) {
+    unsafe area.copyMemory(from: other.area, byteCount: FloatingPoint.areaSize)
+  }
+
+  /// Saves the CPU's registers and writes them to the program's memory; false at a fault.
+  public func saveToUser(_ address: UInt) -> Bool {
+    save()
+    return unsafe UserCopy.copyOut(address, from: area, count: FloatingPoint.areaSize) == 0
+  }
+  /// Overwrites a word of the saved area: the software bytes of a signal frame.
+  public func store<T: BitwiseCopyable>(_ value: T, at offset: Int) {
+    precondition(offset >= 0 && offset + MemoryLayout<T>.size <= FloatingPoint.areaSize)
+    unsafe area.storeBytes(of: value, toByteOffset: offset, as: T.self)
+  }
+  /// Reads the program's bytes and loads the CPU's registers from them; false at a fault or where the CPU refuses them.
+  /// Of a frame without extended state only the first 512 bytes are read, and the rest starts afresh.
+  public func restoreFromUser(_ address: UInt, count: Int) -> Bool {
+    reset()
+    let count = min(count, FloatingPoint.areaSize)
+    guard unsafe UserCopy.copyIn(area, from: address, count: count) == 0 else { return false }
+    if FloatingPoint.stateMask != 0 {
+      // SAFETY: the XSAVE header at 512; reserved fields must be zero and unknown components absent.
+      let present = count > 512 ? unsafe area.load(fromByteOffset: 512, as: UInt64.self) : 3
+      unsafe area.storeBytes(of: present & FloatingPoint.stateMask, toByteOffset: 512, as: UInt64.self)
+      unsafe (area + 520).initializeMemory(as: UInt8.self, repeating: 0, count: 56)
+    }
+    return unsafe FloatingPoint.restoreChecked(area)
+  }
+}

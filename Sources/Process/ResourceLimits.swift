@@ -1,0 +1,54 @@
+public import LinuxABI
+
+/// The limits of getrlimit(2), by resource number.
+public struct ResourceLimits {
+  private var soft: InlineArray<16, UInt64>
+  private var hard: InlineArray<16, UInt64>
+
+  /// RLIM_INFINITY
+  public static let infinity: UInt64 = .max
+
+  /// What Linux gives the first process.
+  public init(stack: UInt64) {
+    soft = InlineArray(repeating: Self.infinity)
+    hard = InlineArray(repeating: Self.infinity)
+    soft[ResourceLimits.stack] = stack
+    soft[ResourceLimits.core] = 0
+    soft[ResourceLimits.openFiles] = 1024
+    hard[ResourceLimits.openFiles] = 1_048_576
+    soft[ResourceLimits.lockedMemory] = 8 << 20
+    hard[ResourceLimits.lockedMemory] = 8 << 20
+    soft[ResourceLimits.messageQueueBytes] = 819_200
+    hard[ResourceLimits.messageQueueBytes] = 819_200
+    soft[ResourceLimits.nice] = 0
+    hard[ResourceLimits.nice] = 0
+    soft[ResourceLimits.realTimePriority] = 0
+    hard[ResourceLimits.realTimePriority] = 0
+  }
+
+  static let data = 2
+  static let stack = 3
+  static let core = 4
+  static let openFiles = 7
+  static let lockedMemory = 8
+  static let addressSpace = 9
+  static let messageQueueBytes = 12
+  static let nice = 13
+  static let realTimePriority = 14
+
+  /// The soft and the hard limit of a resource; nil for a number that is none.
+  public subscript(resource: Int) -> Rlimit? {
+    get {
+      guard resource >= 0, resource < 16 else { return nil }
+      var limit = Rlimit()
+      limit.rlim_cur = soft[resource]
+      limit.rlim_max = hard[resource]
+      return limit
+    }
+    set {
+      guard resource >= 0, resource < 16, let newValue else { return }
+      soft[resource] = newValue.rlim_cur
+      hard[resource] = newValue.rlim_max
+    }
+  }
+}

@@ -1,0 +1,28 @@
+public import Kernel
+public import LinuxABI
+internal import Mmap
+public import VFSCore
+
+extension System {
+  /// Makes the first process and loads its program; it runs once the scheduler adopts its thread.
+  public func startFirstProcess(
+    _ path: [UInt8], arguments: [[UInt8]], environment: [[UInt8]], files: FileDescriptorTable, fileSystem: FileSystemContext
+  ) throws(ExecutionError) -> Thread {
+    let thread: Thread
+    do throws(Errno) {
+      let layout = AddressLayoutPlan(random: nil, stackLimit: defaultStackLimit)
+      let memory = try AddressSpace(
+        frames, kernelTable: kernelTable, zeroFrame: zeroFrame, layout: layout, stackLimit: defaultStackLimit)
+      let process = UserProcess(
+        self, pid: nextPID(), memory: memory, files: files, fileSystem: fileSystem,
+        limits: ResourceLimits(stack: UInt64(defaultStackLimit)))
+      thread = Thread(process, tid: process.pid, stackTop: try stacks.allocate(), name: [])
+      process.threads.append(thread)
+      processes.append(process)
+    } catch {
+      throw ExecutionError(error, path)
+    }
+    try thread.process.execute(path, arguments: arguments, environment: environment, on: thread)
+    return thread
+  }
+}

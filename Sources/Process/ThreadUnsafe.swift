@@ -1,0 +1,125 @@
+public import Kernel
+public import LinuxABI
+public import Platform
+
+/// A thread of a program.
+public final class Thread: Task {
+  public let process: UserProcess
+  public let tid: Int32
+  /// The program's registers, at the top of this thread's kernel stack while the kernel runs for it.
+  public let registers: SavedRegisters
+  /// The program's floating point registers while the thread does not run.
+  public let floatingPoint = FloatingPointState()
+  private var fsBase: UInt64 = 0
+  private var gsBase: UInt64 = 0
+
+  public let signals = ThreadSignals()
+  /// prctl(PR_SET_NAME), at most 15 bytes.
+  public var name: [UInt8]
+  /// set_tid_address(2): cleared and woken when the thread ends.
+  public var clearChildTID: UInt = 0
+  /// set_robust_list(2)
+  public var robustList: UInt = 0
+  /// rseq(2): the registered structure.
+  public var restartableSequence: UInt = 0
+
+  /// Nanoseconds spent in the program and in the kernel, up to the last switch.
+  public internal(set) var userTime: UInt64 = 0
+  public internal(set) var systemTime: UInt64 = 0
+  private var runningSince: UInt64 = 0
+
+  init(_ process: UserProcess, tid: Int32, stackTop: UInt, name: [UInt8]) {
+    self.process = process
+    self.tid = tid
+    self.name = name
+    registers = SavedRegisters(stackTop: stackTop)
+    super.init(scheduler: process.system.scheduler, stackTop: stackTop)
+  }
+
+  /// The thread that runs now. Every system call and every fault from ring 3 is one's.
+  @inline(__always)
+  public static var currentThread: Thread {
+    unsafeDowncast(Task.current, to: Thread.self)
+  }
+
+  public override func start() -> Never {
+    CPU.returnToUser(registers)
+  }
+
+  public override func willRun() {
+    process.memory.activate()
+    CPU.fsBase = fsBase
+    CPU.userGSBase = gsBase
+    floatingPoint.restore()
+    runningSince = process.system.clock.now
+    CPU.exitWork = hasExitWork
+  }
+
+  public override func didStop() {
+    fsBase = CPU.fsBase
+    gsBase = CPU.userGSBase
+    floatingPoint.save()
+    userTime &+= process.system.clock.now &- runningSince
+  }
+
+  /// CPU time in nanoseconds.
+  public var cpuTime: UInt64 {
+    state == .running ? userTime &+ (process.system.clock.now &- runningSince) : userTime
+  }
+
+  /// Whether something waits for this thread to leave the kernel.
+  var hasExitWork: Bool { hasInterrupt || process.pendingExit != nil }
+
+  /// Makes the thread look at its signals and at its process's end before it next runs the program.
+  func requestExitWork() {
+    scheduler.interrupt(self)
+  }
+
+  /// Starts the program afresh: what execve(2) leaves of the old one's registers is nothing.
+  func resetRegisters(entry: UInt64, stackPointer: UInt64) {
+    var frame = RegisterFrame()
+    frame.rip = entry
+    frame.rsp = stackPointer
+    frame.cs = 0x33
+    frame.ss = 0x2b
+    frame.rflags = 0x202
+    frame.vector = 256
+    registers.frame = frame
+    fsBase = 0
+    gsBase = 0
+    floatingPoint.reset()
+    if state == .running {
+      CPU.fsBase = 0
+      CPU.userGSBase = 0
+      floatingPoint.restore()
+    }
+  }
+
+  /// Serves everything that must happen before the program goes on: the process's end, signals, the end of a time slice.
+  public func leaveKernel() {
+    CPU.exitWork = false
+    while true {
+      if let status = process.pendingExit { end(status) }
+      if hasInterrupt {
+        hasInterrupt = false
+        deliverSignals()
+        continue
+      }
+      if scheduler.hasReady {
+        scheduler.yield()
+        if hasExitWork { continue }
+      }
+      break
+    }
+  }
+
+  /// Ends this thread. The last one ends the process.
+  func end(_ status: ExitStatus) -> Never {
+    if process.threads.count == 1, process.pendingExit == nil { process.pendingExit = status }
+    process.threadEnded(self)
+    scheduler.exit()
+  }
+
+  /// exit(2): ends this thread only.
+  public func exit(_ code: UInt8) -> Never { end(.exited(code)) }
+}

@@ -1,0 +1,74 @@
+public import Kernel
+public import LinuxABI
+public import Mmap
+public import VFSCore
+
+/// A process: what its threads share.
+public final class UserProcess {
+  public let system: System
+  public let pid: Int32
+  /// The parent's number; 0 for the first process.
+  public internal(set) var parentPID: Int32 = 0
+  public internal(set) var group: Int32
+  public internal(set) var session: Int32
+  public internal(set) var threads: [Thread] = []
+
+  public internal(set) var memory: AddressSpace
+  public internal(set) var files: FileDescriptorTable
+  public internal(set) var fileSystem: FileSystemContext
+  public let signals = ProcessSignals()
+  public var limits: ResourceLimits
+
+  /// The program that runs: what /proc/self/exe points to.
+  public internal(set) var executable: Path?
+  /// Where the arguments and the environment stand in memory.
+  public internal(set) var argumentStrings: Range<UInt64> = 0..<0
+  public internal(set) var environmentStrings: Range<UInt64> = 0..<0
+  /// The auxiliary vector as the program got it.
+  public internal(set) var auxiliaryVector: [UInt8] = []
+  /// The program's text, for /proc/self/stat.
+  public internal(set) var codeRange: Range<UInt64> = 0..<0
+  /// The stack pointer at the program's entry.
+  public internal(set) var stackStart: UInt64 = 0
+
+  /// Monotonic nanoseconds at the start.
+  public let startTime: UInt64
+  /// PR_SET_DUMPABLE.
+  public var isDumpable = true
+  /// Set once the last thread is gone; the process is a zombie until it is waited for.
+  public internal(set) var exitStatus: ExitStatus?
+  /// exit_group(2) or a deadly signal has begun: every thread ends when it next leaves the kernel.
+  var pendingExit: ExitStatus?
+
+  init(
+    _ system: System, pid: Int32, memory: AddressSpace, files: FileDescriptorTable, fileSystem: FileSystemContext,
+    limits: ResourceLimits
+  ) {
+    self.system = system
+    self.pid = pid
+    self.memory = memory
+    self.files = files
+    self.fileSystem = fileSystem
+    self.limits = limits
+    group = pid
+    session = pid
+    startTime = system.clock.now
+  }
+
+  /// Makes every thread of the process end with `status`; the first call decides. See exit_group(2).
+  public func exitAll(_ status: ExitStatus) {
+    guard pendingExit == nil else { return }
+    pendingExit = status
+    for thread in threads { thread.requestExitWork() }
+  }
+
+  /// A thread has ended.
+  func threadEnded(_ thread: Thread) {
+    threads.removeAll { $0 === thread }
+    guard threads.isEmpty else { return }
+    let status = pendingExit ?? .exited(0)
+    exitStatus = status
+    files.closeAll()
+    if pid == 1 { system.machineExit?(status) }
+  }
+}

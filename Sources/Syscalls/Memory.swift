@@ -1,0 +1,120 @@
+internal import Kernel
+internal import LinuxABI
+internal import Mmap
+internal import Process
+internal import VFSCore
+
+/// mmap(2) and its family.
+let memorySyscalls: [Syscall] = [
+  Syscall(9, "mmap", .address, mmap),
+  Syscall(10, "mprotect", .none, mprotect),
+  Syscall(11, "munmap", .none, munmap),
+  Syscall(12, "brk", .address, brk),
+  Syscall(25, "mremap", .address, mremap),
+  Syscall(26, "msync", .none, msync),
+  Syscall(27, "mincore", .none, mincore),
+  Syscall(28, "madvise", .none, madvise),
+  Syscall(149, "mlock", .none, mlock),
+  Syscall(150, "munlock", .none, munlock),
+  Syscall(151, "mlockall", .none, mlockall),
+  Syscall(152, "munlockall", .none, munlockall),
+  Syscall(325, "mlock2", .none, mlock2),
+]
+
+/// Maps files or memory. See mmap(2).
+func mmap(
+  _ thread: Thread, _ address: Address, _ length: UInt, _ protection: Flags<MemoryProtection>,
+  _ flags: Flags<MappingFlags>, _ descriptor: Descriptor, _ offset: Int
+) throws(Errno) -> Int {
+  var file: (file: OpenFile, offset: UInt64)?
+  if !flags.value.contains(.MAP_ANONYMOUS) {
+    guard offset >= 0 else { throw .EINVAL }
+    file = (try thread.process.files.file(at: descriptor.value), UInt64(offset))
+  } else if flags.value.contains(.MAP_HUGETLB) {
+    // Linux without a pool of huge pages.
+    throw .ENOMEM
+  }
+  return Int(
+    bitPattern: try thread.process.memory.map(address.value, length: length, protection.value, flags.value, file: file))
+}
+
+/// Changes the protection of pages. See mprotect(2).
+func mprotect(_ thread: Thread, _ address: Address, _ length: UInt, _ protection: Flags<MemoryProtection>) throws(Errno) -> Int {
+  try thread.process.memory.protect(address.value, length: length, protection.value)
+  return 0
+}
+
+/// Unmaps. See munmap(2).
+func munmap(_ thread: Thread, _ address: Address, _ length: UInt) throws(Errno) -> Int {
+  try thread.process.memory.unmap(address.value, length: length)
+  return 0
+}
+
+/// Moves the end of the heap. See brk(2).
+func brk(_ thread: Thread, _ address: Address) throws(Errno) -> Int {
+  Int(bitPattern: thread.process.memory.moveHeapEnd(address.value))
+}
+
+/// Resizes and moves a mapping. See mremap(2).
+func mremap(
+  _ thread: Thread, _ old: Address, _ oldLength: UInt, _ newLength: UInt, _ flags: Flags<RemapFlags>, _ new: Address
+) throws(Errno) -> Int {
+  Int(
+    bitPattern: try thread.process.memory.remap(
+      old.value, oldLength: oldLength, newLength: newLength, flags.value, newAddress: new.value))
+}
+
+/// Writes a mapping back to its file. See msync(2).
+func msync(_ thread: Thread, _ address: Address, _ length: UInt, _ flags: Flags<SyncFlags>) throws(Errno) -> Int {
+  try thread.process.memory.sync(address.value, length: length, flags.value)
+  return 0
+}
+
+/// Says which pages are in memory. See mincore(2).
+func mincore(_ thread: Thread, _ address: Address, _ length: UInt, _ result: Address) throws(Errno) -> Int {
+  let residency = try thread.process.memory.residency(address.value, length: length)
+  try UserMemory.store(residency.rawBytes, at: result.value)
+  return 0
+}
+
+/// Gives advice about pages. See madvise(2).
+func madvise(_ thread: Thread, _ address: Address, _ length: UInt, _ advice: Named<MemoryAdvice>) throws(Errno) -> Int {
+  try thread.process.memory.advise(address.value, length: length, advice.rawValue)
+  return 0
+}
+
+/// Locks pages in memory. See mlock(2).
+func mlock(_ thread: Thread, _ address: Address, _ length: UInt) throws(Errno) -> Int {
+  try thread.process.memory.setLocked(address.value, length: length, true)
+  return 0
+}
+
+/// Unlocks pages. See munlock(2).
+func munlock(_ thread: Thread, _ address: Address, _ length: UInt) throws(Errno) -> Int {
+  try thread.process.memory.setLocked(address.value, length: length, false)
+  return 0
+}
+
+/// Locks all pages. See mlockall(2).
+func mlockall(_ thread: Thread, _ flags: Flags<LockAllFlags>) throws(Errno) -> Int {
+  let all: LockAllFlags = [.MCL_CURRENT, .MCL_FUTURE, .MCL_ONFAULT]
+  guard !flags.value.isEmpty, all.isSuperset(of: flags.value), flags.value != .MCL_ONFAULT else { throw .EINVAL }
+  thread.process.memory.locksFuture = flags.value.contains(.MCL_FUTURE)
+  if flags.value.contains(.MCL_CURRENT), !flags.value.contains(.MCL_ONFAULT) { thread.process.memory.setAllLocked(true) }
+  return 0
+}
+
+/// Unlocks all pages. See munlockall(2).
+func munlockall(_ thread: Thread) throws(Errno) -> Int {
+  thread.process.memory.locksFuture = false
+  thread.process.memory.setAllLocked(false)
+  return 0
+}
+
+/// Locks pages when they are touched, or at once. See mlock2(2).
+func mlock2(_ thread: Thread, _ address: Address, _ length: UInt, _ flags: UInt32) throws(Errno) -> Int {
+  // MLOCK_ONFAULT
+  guard flags & ~1 == 0 else { throw .EINVAL }
+  try thread.process.memory.setLocked(address.value, length: length, true, onFault: flags & 1 != 0)
+  return 0
+}
