@@ -46,11 +46,14 @@ let hostTools: [Target] = {
     .target(name: "CHostShims", path: "Sources/HostTools/CHostShims"),
     library("HostSystem", ["CHostShims"]),
     library("GuestRunner", ["HostSystem"]),
+    library("GuestRunner", ["HostSystem"]),
     library("InitrdBuilder", ["HostSystem"]),
+    tool("QemuGuest", ["GuestRunner", "HostSystem"]),
     tool("QemuGuest", ["GuestRunner", "HostSystem"]),
     tool("MakeInitrd", ["InitrdBuilder", "HostSystem"]),
     .target(
       name: "ToolTesting", dependencies: ["HostSystem"], path: "Tests/Support/ToolTesting", swiftSettings: common),
+    tests("GuestRunnerTests", ["GuestRunner", "HostSystem", "QemuGuest", "ToolTesting"]),
     tests("GuestRunnerTests", ["GuestRunner", "HostSystem", "QemuGuest", "ToolTesting"]),
     tests("InitrdBuilderTests", ["InitrdBuilder", "HostSystem", "MakeInitrd", "ToolTesting"]),
   ]

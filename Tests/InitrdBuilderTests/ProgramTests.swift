@@ -169,7 +169,7 @@ struct ProgramTests {
         bytes[places[next(3)]] = [0, 0xff, 0x7f, 0x80, UInt8(next(256))][next(5)]
       }
       let file = try TemporaryFile(in: directory.path, prefix: Array("mutant".utf8))
-      try writeAll(bytes, to: file.descriptor.number, named: "a mutant")
+      try writeAll(bytes, to: file.descriptor, named: "a mutant")
       _ = try? pack(InitrdRequest(output: directory["out.cpio"], files: ["\(file.path):/m"]))
       removeFile(file.path)
     }

@@ -2,25 +2,49 @@
 internal import CHostShims
 internal import Glibc
 
-/// An open file descriptor, closed when its owner goes.
-public struct Descriptor: ~Copyable, Sendable {
-  /// The number.
-  public let number: Int32
+/// An open file descriptor, closed when its last owner goes, or earlier by `close`.
+///
+/// Calls take the descriptor itself and not its number, which would not keep the file open.
+public final class Descriptor {
+  /// The number; -1 when it is closed.
+  var number: Int32
+  private let isOwned: Bool
 
   /// Takes ownership of an open descriptor.
-  public init(owning number: Int32) {
+  init(owning number: Int32) {
     self.number = number
+    isOwned = true
   }
 
-  deinit {
-    _ = close(number)
+  private init(standard number: Int32) {
+    self.number = number
+    isOwned = false
   }
+
+  public static var standardInput: Descriptor { Descriptor(standard: 0) }
+  public static var standardOutput: Descriptor { Descriptor(standard: 1) }
+  public static var standardError: Descriptor { Descriptor(standard: 2) }
+  /// Standard input, output and error.
+  public static var standard: [Descriptor] { [standardInput, standardOutput, standardError] }
+
+  deinit {
+    close()
+  }
+
+  /// Closes the file; closing it twice is harmless, and the standard descriptors stay open.
+  public func close() {
+    if number >= 0 && isOwned { _ = Glibc.close(number) }
+    number = -1
+  }
+
+  public var isOpen: Bool { number >= 0 }
 }
 
 /// How a file is opened.
 public enum OpenMode: Sendable {
   case read
   case write
+  case readWrite
 }
 
 /// The text of an errno.
@@ -43,11 +67,33 @@ extension Path {
 ///
 /// - Throws: `SystemError` with the errno of open(2).
 public func openFile(_ path: Path, _ mode: OpenMode = .read) throws(SystemError) -> Descriptor {
-  let flags = O_CLOEXEC | O_NOCTTY | (mode == .read ? O_RDONLY : O_WRONLY)
+  let access =
+    switch mode {
+    case .read: O_RDONLY
+    case .write: O_WRONLY
+    case .readWrite: O_RDWR
+    }
+  let flags = O_CLOEXEC | O_NOCTTY | access
   // SAFETY: see withCString.
   let number = unsafe path.withCString { unsafe open($0, flags) }
   guard number >= 0 else { throw SystemError("cannot open \(path)", errno) }
   return Descriptor(owning: number)
+}
+
+/// Creates the file `path`, which must not exist, for this user alone.
+public func createFile(_ path: Path) throws(SystemError) -> Descriptor {
+  // SAFETY: see withCString.
+  let number = unsafe path.withCString { unsafe open($0, O_CLOEXEC | O_CREAT | O_EXCL | O_RDWR, 0o600) }
+  guard number >= 0 else { throw SystemError("cannot create \(path)", errno) }
+  return Descriptor(owning: number)
+}
+
+/// Opens /dev/null in the place of each standard descriptor that is closed, so that no other file gets its number.
+public func openMissingStandardDescriptors() {
+  for number in Int32(0)...2 where fcntl(number, F_GETFD) < 0 {
+    // SAFETY: the path is a literal. The lowest free number is the missing one.
+    _ = unsafe open("/dev/null", O_RDWR)
+  }
 }
 
 /// Returns the working directory.
@@ -87,7 +133,7 @@ extension FileStatus {
   }
 
   /// Looks at the open file behind `descriptor`.
-  public init(of descriptor: borrowing Descriptor, named path: Path) throws(SystemError) {
+  public init(of descriptor: Descriptor, named path: Path) throws(SystemError) {
     let number = descriptor.number
     self = try fileStatus("cannot look at \(path)") { raw in
       // SAFETY: as above.
@@ -167,18 +213,23 @@ public func directoryNames(_ path: Path) throws(SystemError) -> [[UInt8]] {
 }
 
 extension Descriptor {
-  /// Reads up to `buffer.count` bytes from where the file stands; 0 at its end.
-  public borrowing func read(into buffer: inout [UInt8], named path: Path) throws(SystemError) -> Int {
+  /// Reads up to `buffer.count` bytes from where the file stands; 0 at its end. Where a non-blocking descriptor has
+  /// nothing yet, it waits.
+  public func read(into buffer: inout [UInt8], named path: Path) throws(SystemError) -> Int {
     while true {
       // SAFETY: read writes at most `count` bytes of the array.
       let got = unsafe buffer.withUnsafeMutableBytes { unsafe Glibc.read(number, $0.baseAddress, $0.count) }
       if got >= 0 { return got }
-      if errno != EINTR { throw SystemError("cannot read \(path)", errno) }
+      switch errno {
+      case EINTR: continue
+      case EAGAIN: _ = waitFor([Interest(self, .read)], milliseconds: nil)
+      default: throw SystemError("cannot read \(path)", errno)
+      }
     }
   }
 
   /// Reads up to `count` bytes at `offset`; fewer only where the file ends.
-  public borrowing func read(count: Int, at offset: UInt64, named path: Path) throws(SystemError) -> [UInt8] {
+  public func read(count: Int, at offset: UInt64, named path: Path) throws(SystemError) -> [UInt8] {
     guard let start = Int64(exactly: offset) else { return [] }
     var bytes = [UInt8](repeating: 0, count: count)
     var filled = 0
@@ -195,28 +246,16 @@ extension Descriptor {
   }
 }
 
-/// Reads up to `buffer.count` bytes of a descriptor that the process was started with; 0 at the end, `nil` when
-/// nothing is there yet (a non-blocking descriptor).
-public func readStandard(_ number: Int32, into buffer: inout [UInt8]) throws(SystemError) -> Int? {
-  while true {
-    // SAFETY: read writes at most `count` bytes of the array.
-    let got = unsafe buffer.withUnsafeMutableBytes { unsafe Glibc.read(number, $0.baseAddress, $0.count) }
-    if got >= 0 { return got }
-    if errno == EAGAIN { return nil }
-    if errno != EINTR { throw SystemError("cannot read standard input", errno) }
-  }
-}
-
 /// Writes all of `bytes`, waiting where a non-blocking descriptor is full.
-public func writeAll(_ bytes: some Collection<UInt8>, to number: Int32, named name: @autoclosure () -> String)
+public func writeAll(_ bytes: some Collection<UInt8>, to descriptor: Descriptor, named name: @autoclosure () -> String)
   throws(SystemError)
 {
   let bytes = Array(bytes)
   var written = 0
   while written < bytes.count {
-    switch writeSome(bytes[written...], to: number) {
+    switch writeSome(bytes[written...], to: descriptor) {
     case .wrote(let count): written += count
-    case .wouldBlock: _ = waitFor([Interest(number, .write)], milliseconds: nil)
+    case .wouldBlock: _ = waitFor([Interest(descriptor, .write)], milliseconds: nil)
     case .failed(let code): throw SystemError("cannot write \(name())", code)
     }
   }
@@ -230,10 +269,10 @@ public enum WriteOutcome {
 }
 
 /// Writes as much of `bytes` as the descriptor takes now.
-public func writeSome(_ bytes: ArraySlice<UInt8>, to number: Int32) -> WriteOutcome {
+public func writeSome(_ bytes: ArraySlice<UInt8>, to descriptor: Descriptor) -> WriteOutcome {
   while true {
     // SAFETY: write reads the slice's own bytes.
-    let count = unsafe bytes.withUnsafeBytes { unsafe write(number, $0.baseAddress, $0.count) }
+    let count = unsafe bytes.withUnsafeBytes { unsafe write(descriptor.number, $0.baseAddress, $0.count) }
     if count >= 0 { return .wrote(count) }
     if errno == EAGAIN { return .wouldBlock }
     if errno != EINTR { return .failed(errno) }
@@ -242,16 +281,16 @@ public func writeSome(_ bytes: ArraySlice<UInt8>, to number: Int32) -> WriteOutc
 
 /// Writes `text` to standard error; a failure there is nobody's to hear.
 public func printError(_ text: String) {
-  try? writeAll((text + "\n").utf8, to: 2, named: "standard error")
+  try? writeAll((text + "\n").utf8, to: .standardError, named: "standard error")
 }
 
 /// Writes `text` and a line end to standard output.
 public func printLine(_ text: String) throws(SystemError) {
-  try writeAll((text + "\n").utf8, to: 1, named: "standard output")
+  try writeAll((text + "\n").utf8, to: .standardOutput, named: "standard output")
 }
 
 /// A new file, to be renamed or removed.
-public struct TemporaryFile: ~Copyable {
+public struct TemporaryFile {
   public let path: Path
   public let descriptor: Descriptor
 
@@ -270,9 +309,6 @@ public struct TemporaryFile: ~Copyable {
     descriptor = Descriptor(owning: number)
     path = Path(Array(template.dropLast()))
   }
-
-  /// Gives up the open file.
-  public consuming func take() -> Descriptor { descriptor }
 }
 
 extension Descriptor {
@@ -286,7 +322,7 @@ extension Descriptor {
 }
 
 /// Two descriptors that belong together: a pipe's reading and writing end, or two connected sockets.
-public struct DescriptorPair: ~Copyable {
+public struct DescriptorPair {
   public let first: Descriptor
   public let second: Descriptor
 
@@ -314,28 +350,28 @@ public struct DescriptorPair: ~Copyable {
     }
     return DescriptorPair(numbers)
   }
-
-  /// Keeps `first` and closes the other.
-  public consuming func takeFirst() -> Descriptor { first }
-
-  /// Keeps `second` and closes the other.
-  public consuming func takeSecond() -> Descriptor { second }
 }
 
-/// Makes reads and writes of an open file return at once.
-public func setNonBlocking(_ number: Int32) {
-  _ = fcntl(number, F_SETFL, fcntl(number, F_GETFL) | O_NONBLOCK)
-}
+extension Descriptor {
+  /// Makes reads and writes of the open file return at once.
+  public func setNonBlocking() {
+    _ = fcntl(number, F_SETFL, fcntl(number, F_GETFL) | O_NONBLOCK)
+  }
 
-/// The status flags of an open file (fcntl(2), F_GETFL), or `nil` when the descriptor is closed.
-public func statusFlags(_ number: Int32) -> Int32? {
-  let flags = fcntl(number, F_GETFL)
-  return flags < 0 ? nil : flags
-}
+  /// The status flags of the open file (fcntl(2), F_GETFL), or `nil` when the descriptor is closed. Who shares the
+  /// open file shares its flags.
+  public var statusFlags: Int32? {
+    get {
+      let flags = fcntl(number, F_GETFL)
+      return flags < 0 ? nil : flags
+    }
+    set {
+      if let newValue { _ = fcntl(number, F_SETFL, newValue) }
+    }
+  }
 
-/// Sets the status flags of an open file.
-public func setStatusFlags(_ number: Int32, _ flags: Int32) {
-  _ = fcntl(number, F_SETFL, flags)
+  /// True when the descriptor is a terminal.
+  public var isTerminal: Bool { isatty(number) == 1 }
 }
 
 /// Renames a file, replacing what `target` names.

@@ -42,11 +42,11 @@ public struct ChildProcess: Sendable {
   ///   - deathSignal: what the child gets when this process dies.
   /// - Throws: `SystemError`, also when the program cannot be executed.
   public init(
-    _ arguments: [String], descriptors: [(child: Int32, own: Int32)] = [], group: Group = .same,
+    _ arguments: [String], descriptors: [(child: Int32, own: Descriptor)] = [], group: Group = .same,
     deathSignal: Int32? = nil
   ) throws(SystemError) {
     precondition(!arguments.isEmpty)
-    let wanted = descriptors.map { chost_descriptor(source: $0.own, target: $0.child) }
+    let wanted = descriptors.map { chost_descriptor(source: $0.own.number, target: $0.child) }
     let group = [Group.same: CHOST_GROUP_SAME, .new: CHOST_GROUP_NEW, .session: CHOST_GROUP_SESSION][group]!
     // SAFETY: the strings and the array of pointers live until the call returns; the child has its own copy then.
     var strings: [UnsafeMutablePointer<CChar>?] = unsafe arguments.map { unsafe strdup($0) } + [nil]
@@ -56,6 +56,8 @@ public struct ChildProcess: Sendable {
         unsafe chost_spawn(argv[0], argv.baseAddress, list.baseAddress, list.count, group, deathSignal ?? 0)
       }
     }
+    // The files stay open until here, also those that only the array holds.
+    withExtendedLifetime(descriptors) {}
     guard pid > 0 else { throw SystemError("cannot run \(arguments[0])", -pid) }
     identifier = pid
   }
@@ -85,8 +87,9 @@ public struct ChildProcess: Sendable {
 }
 
 /// Signals that are blocked from now on and read one by one.
-public struct SignalQueue: ~Copyable {
-  let descriptor: Descriptor
+public struct SignalQueue {
+  /// The descriptor to poll.
+  public let descriptor: Descriptor
 
   public init(_ signals: [Int32]) throws(SystemError) {
     // SAFETY: the array is read during the call.
@@ -96,9 +99,6 @@ public struct SignalQueue: ~Copyable {
     guard number >= 0 else { throw SystemError("cannot watch signals", -number) }
     descriptor = Descriptor(owning: number)
   }
-
-  /// The descriptor to poll.
-  public var number: Int32 { descriptor.number }
 
   /// The next signal that has arrived.
   public func next() -> Int32? {
@@ -130,11 +130,11 @@ public struct Interest {
     case read, write, hangUp
   }
 
-  public let number: Int32
+  public let descriptor: Descriptor
   public let event: Event
 
-  public init(_ number: Int32, _ event: Event) {
-    self.number = number
+  public init(_ descriptor: Descriptor, _ event: Event) {
+    self.descriptor = descriptor
     self.event = event
   }
 }
@@ -156,10 +156,11 @@ public func waitFor(_ interests: [Interest], milliseconds: Int32?) -> [Readiness
       case .write: POLLOUT
       case .hangUp: Int32(0)
       }
-    return pollfd(fd: interest.number, events: Int16(events), revents: 0)
+    return pollfd(fd: interest.descriptor.number, events: Int16(events), revents: 0)
   }
   // SAFETY: poll changes the elements of the array alone.
   let count = unsafe poll(&list, nfds_t(list.count), milliseconds ?? -1)
+  withExtendedLifetime(interests) {}
   guard count > 0 else { return interests.map { _ in Readiness(ready: false, gone: false) } }
   return list.map { entry in
     let gone = Int32(entry.revents) & (POLLERR | POLLHUP | POLLNVAL) != 0
@@ -183,22 +184,17 @@ public func sleep(milliseconds: Int32) {
 /// This process's identifier.
 public var processIdentifier: Int32 { getpid() }
 
-/// True when the descriptor is a terminal.
-public func isTerminal(_ number: Int32) -> Bool {
-  isatty(number) == 1
-}
-
 /// The settings of a terminal, to be put back later.
 public struct TerminalSettings {
-  private let number: Int32
+  private let descriptor: Descriptor
   private let settings: termios
 
-  /// Remembers the settings of the terminal behind `number`; `nil` when it is none.
-  public init?(of number: Int32) {
+  /// Remembers the settings of the terminal behind `descriptor`; `nil` when it is none.
+  public init?(of descriptor: Descriptor) {
     var settings = termios()
     // SAFETY: tcgetattr writes one termios.
-    guard unsafe tcgetattr(number, &settings) == 0 else { return nil }
-    self.number = number
+    guard unsafe tcgetattr(descriptor.number, &settings) == 0 else { return nil }
+    self.descriptor = descriptor
     self.settings = settings
   }
 
@@ -207,7 +203,7 @@ public struct TerminalSettings {
     let previous = Glibc.signal(SIGTTOU, SIG_IGN)
     var copy = settings
     // SAFETY: tcsetattr reads one termios.
-    _ = unsafe tcsetattr(number, TCSADRAIN, &copy)
+    _ = unsafe tcsetattr(descriptor.number, TCSADRAIN, &copy)
     _ = Glibc.signal(SIGTTOU, previous)
   }
 }

@@ -17,8 +17,6 @@ final class ArchiveOutput: ByteSink {
   private var compressor: ChildProcess?
   /// Where the compressor reads; closed to tell it that the archive ends.
   private var compressorInput: Descriptor?
-  /// The descriptor that takes the archive's bytes: the compressor's or the file's.
-  private var sinkNumber: Int32
   private let signals: SignalQueue
   private var buffer: [UInt8] = []
   private var isFinished = false
@@ -42,9 +40,8 @@ final class ArchiveOutput: ByteSink {
       let target = (try? resolvedPath(name)) ?? name
       let temporary = try TemporaryFile(in: target.directory, prefix: [UInt8(ascii: ".")] + target.lastComponent)
       destination = .rename(from: temporary.path, to: target)
-      file = temporary.take()
+      file = temporary.descriptor
     }
-    sinkNumber = file.number
     buffer.reserveCapacity(Self.bufferSize)
     if name.bytes.suffix(3).elementsEqual(".gz".utf8) { try startCompressor() }
   }
@@ -58,10 +55,9 @@ final class ArchiveOutput: ByteSink {
     let pipe = try DescriptorPair.pipe()
     compressor = try ChildProcess(
       [gzip.description, "-n", "-c"],
-      descriptors: [(child: 0, own: pipe.first.number), (child: 1, own: file.number)],
+      descriptors: [(child: 0, own: pipe.first), (child: 1, own: file)],
       deathSignal: Signal.terminate)
-    sinkNumber = pipe.second.number
-    compressorInput = pipe.takeSecond()
+    compressorInput = pipe.second
   }
 
   func write(_ bytes: ArraySlice<UInt8>) throws {
@@ -74,7 +70,7 @@ final class ArchiveOutput: ByteSink {
       abandon()
       die(bySignal: signal)
     }
-    try writeAll(buffer, to: sinkNumber, named: name.description)
+    try writeAll(buffer, to: compressorInput ?? file, named: name.description)
     buffer.removeAll(keepingCapacity: true)
   }
 

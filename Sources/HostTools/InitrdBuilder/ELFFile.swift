@@ -62,7 +62,7 @@ struct ELFFile {
   private static let largestTable: UInt64 = 1 << 20
   private static let longestString = 4096
 
-  private init(_ file: borrowing Descriptor, header: [UInt8], _ path: Path) throws {
+  private init(_ file: Descriptor, header: [UInt8], _ path: Path) throws {
     let tableOffset = word64(header, 32)
     let entrySize = UInt64(word16(header, 54))
     let count = UInt64(word16(header, 56))

@@ -44,14 +44,14 @@ public func run(_ arguments: [String]) throws -> CommandResult {
   let input = try openFile("/dev/null")
   let process = try ChildProcess(
     arguments,
-    descriptors: [(child: 0, own: input.number), (child: 1, own: output.number), (child: 2, own: errors.number)])
+    descriptors: [(child: 0, own: input), (child: 1, own: output), (child: 2, own: errors)])
   let end = process.wait()
   return CommandResult(
     end: end, output: try content(of: output), errors: String(decoding: try content(of: errors), as: UTF8.self))
 }
 
 /// The whole content of an open file.
-public func content(of file: borrowing Descriptor) throws -> [UInt8] {
+public func content(of file: Descriptor) throws -> [UInt8] {
   let status = try FileStatus(of: file, named: "a file")
   return try file.read(count: Int(status.size), at: 0, named: "a file")
 }
