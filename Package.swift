@@ -48,14 +48,17 @@ let hostTools: [Target] = {
     library("GuestRunner", ["HostSystem"]),
     library("GuestRunner", ["HostSystem"]),
     library("InitrdBuilder", ["HostSystem"]),
+    library("Symbolization", ["HostSystem"]),
     tool("QemuGuest", ["GuestRunner", "HostSystem"]),
     tool("QemuGuest", ["GuestRunner", "HostSystem"]),
     tool("MakeInitrd", ["InitrdBuilder", "HostSystem"]),
+    tool("Symbolize", ["Symbolization", "HostSystem"]),
     .target(
       name: "ToolTesting", dependencies: ["HostSystem"], path: "Tests/Support/ToolTesting", swiftSettings: common),
     tests("GuestRunnerTests", ["GuestRunner", "HostSystem", "QemuGuest", "ToolTesting"]),
     tests("GuestRunnerTests", ["GuestRunner", "HostSystem", "QemuGuest", "ToolTesting"]),
     tests("InitrdBuilderTests", ["InitrdBuilder", "HostSystem", "MakeInitrd", "ToolTesting"]),
+    tests("SymbolizationTests", ["Symbolization", "HostSystem", "Symbolize", "ToolTesting"]),
   ]
 }()
 
@@ -118,6 +121,7 @@ let package = Package(
     : [
       .executable(name: "qemu-guest", targets: ["QemuGuest"]),
       .executable(name: "mkinitrd", targets: ["MakeInitrd"]),
+      .executable(name: "symbolize", targets: ["Symbolize"]),
     ],
   dependencies: isKernel
     ? [] : [.package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")],
