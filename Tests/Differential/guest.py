@@ -1,8 +1,7 @@
 """Runs one case in the guest: packs its root into an initrd and boots it with support/qemu-guest.
 
-Three debug channels beside the console keep what the program prints apart from what the kernel says:
-`vfs.export` makes the kernel write subtrees as a newc archive to the debug console at EXPORT_PORT when the program
-has ended, and `log.target=debugcon` sends the kernel's own messages to the debug console at LOG_PORT.
+The files that a program leaves come out through a debug console: the kernel parameter `vfs.export` makes the kernel
+write subtrees as a newc archive to EXPORT_PORT when the program has ended.
 """
 
 import os
@@ -18,7 +17,6 @@ QEMU_GUEST = os.path.join(REPOSITORY, "support/qemu-guest")
 MKINITRD = os.path.join(REPOSITORY, "support/mkinitrd")
 
 EXPORT_PORT = 0x503
-LOG_PORT = 0xE9
 
 #: Characters that need no quotes in the kernel's command line.
 PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,%@^~?*")
@@ -35,14 +33,13 @@ def quoted(word):
     return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def command_line(case, stdin):
-    """Returns the kernel's command line for a case."""
-    words = ["log.target=debugcon", "console.tty=off", f"vfs.stdin={quoted(stdin)}"]
+def command_line(case):
+    """Returns the kernel's command line for a case; qemu-guest adds that the streams are pipes."""
+    words = list(case.parameters)
     if case.export:
         words.append("vfs.export=[ " + " ".join(quoted(path) for path in case.export) + " ]")
     environment = " ".join(quoted(f"{name}={value}") for name, value in case.environment.items())
     words.append(f"env.vars=[ {environment} ]")
-    words += case.parameters
     words.append("--")
     words += [quoted(word) for word in case.command]
     return " ".join(words)
@@ -51,18 +48,21 @@ def command_line(case, stdin):
 class Outcome:
     """What a run left: output bytes, exit status, files, and how long it took."""
 
-    def __init__(self, output, status, tree, seconds, trouble="", log=b""):
+    def __init__(self, output, status, tree, seconds, trouble=""):
         self.output, self.status, self.tree, self.seconds = output, status, tree, seconds
-        self.trouble, self.log = trouble, log
+        self.trouble = trouble
 
 
-def run_bounded(arguments, timeout, stdin=subprocess.DEVNULL):
-    """Runs a command in a session of its own; returns (output, status or None on a time-out, seconds)."""
+def run_bounded(arguments, timeout, stdin=b""):
+    """Runs a command in a session of its own, its input and output pipes, standard error with the output.
+
+    Returns (output, status or None on a time-out, seconds).
+    """
     start = time.monotonic()
-    process = subprocess.Popen(arguments, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                start_new_session=True)
     try:
-        output, _ = process.communicate(timeout=timeout)
+        output, _ = process.communicate(input=stdin, timeout=timeout)
         status = process.returncode
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
@@ -78,11 +78,10 @@ def pack(root, initrd):
     subprocess.run([MKINITRD, "-o", initrd, root], check=True, stdout=subprocess.DEVNULL)
 
 
-def qemu_arguments(case, initrd, line, export, log):
+def qemu_arguments(case, initrd, export):
     """Returns the qemu-guest command for a case."""
     arguments = [QEMU_GUEST, "-W", "-t", MACHINES[case.machine], "-k", KERNEL, "-i", initrd, "-m", str(case.memory),
-                 "-a", line, "--", "-chardev", f"file,id=log,path={log}",
-                 "-device", f"isa-debugcon,iobase={LOG_PORT:#x},chardev=log"]
+                 "-a", command_line(case), "--"]
     if case.export:
         arguments += ["-chardev", f"file,id=export,path={export}",
                       "-device", f"isa-debugcon,iobase={EXPORT_PORT:#x},chardev=export"]
@@ -92,21 +91,19 @@ def qemu_arguments(case, initrd, line, export, log):
 
 
 def run(case, scratch, root, stdin):
-    """Boots the guest and returns its Outcome."""
-    initrd, export, log = (f"{scratch}/{name}" for name in ("initrd.cpio", "export.cpio", "log"))
+    """Boots the guest with `stdin` as its input and returns its Outcome."""
+    initrd, export = f"{scratch}/initrd.cpio", f"{scratch}/export.cpio"
     pack(root, initrd)
-    arguments = qemu_arguments(case, initrd, command_line(case, stdin), export, log)
-    output, status, seconds = run_bounded(arguments, case.timeout)
-    messages = _read(log)
+    output, status, seconds = run_bounded(qemu_arguments(case, initrd, export), case.timeout, stdin)
     if status is None:
-        return Outcome(output, None, {}, seconds, f"no end after {case.timeout} s", messages)
+        return Outcome(output, None, {}, seconds, f"no end after {case.timeout} s")
     tree, trouble = {}, ""
     if case.export:
         try:
             tree = newc.read_archive(_read(export))
         except newc.FormatError as error:
             trouble = f"the exported files: {error}"
-    return Outcome(output, status, tree, seconds, trouble, messages)
+    return Outcome(output, status, tree, seconds, trouble)
 
 
 def _read(path):

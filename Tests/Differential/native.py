@@ -1,6 +1,6 @@
 """Runs one program in a root directory under Linux: the oracle's side of a case.
 
-Called as `native.py SPECIFICATION`, a JSON object {root, program, argv, env, cwd, stdin}. It makes a mount namespace
+Called as `native.py SPECIFICATION`, a JSON object {root, program, argv, env, cwd}. It makes a mount namespace
 of its own, mounts /proc and the few devices that the guest has too, enters the root and becomes the program. Nothing
 that it mounts outlives it.
 """
@@ -52,10 +52,6 @@ def main():
     os.chdir(root)
     os.chroot(root)
     os.chdir(specification["cwd"])
-    stdin = os.open(specification["stdin"], os.O_RDONLY)
-    if stdin != 0:
-        os.dup2(stdin, 0)
-        os.close(stdin)
     # Python ignores these two; a program inherits what is ignored, and Linux's default is not to.
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)

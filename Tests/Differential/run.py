@@ -81,6 +81,11 @@ def install(packages):
                        stdout=subprocess.DEVNULL, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
 
 
+def stdin_of(case):
+    """Returns what the program reads from its standard input, a pipe on both sides."""
+    return b"" if case.stdin is None else roots.content_of(case.stdin)
+
+
 class Runner:
     """Runs cases; keeps one base root per set of programs, copied for each case."""
 
@@ -117,36 +122,32 @@ class Runner:
         return closure
 
     def root(self, case, directory):
-        """Makes the case's own root directory and returns (its path, the path of stdin in it)."""
+        """Makes the case's own root directory and returns its path."""
         subprocess.run(["cp", "-a", self.base(case), directory], check=True)
         if case.cwd != "/":
             os.makedirs(directory + case.cwd, exist_ok=True)
         for name, description in case.files.items():
             roots.make_file(directory, case.path(name), description)
-        stdin = "/dev/null"
-        if case.stdin is not None:
-            stdin = "/.stdin"
-            roots.make_file(directory, stdin, case.stdin)
         roots.settle_times(directory, case.export)
-        return directory, stdin
+        return directory
 
-    def native(self, case, scratch, root, stdin, trace=None):
+    def native(self, case, scratch, root, trace=None):
         """Runs the case under Linux in `root`."""
         specification = f"{scratch}/native.json"
         program = case.command[0]
         with open(specification, "w", encoding="utf-8") as file:
             json.dump({"root": root, "program": program, "argv": case.command, "env": case.environment,
-                       "cwd": case.cwd, "stdin": stdin}, file)
+                       "cwd": case.cwd}, file)
         arguments = [sys.executable, "-I", "-S", NATIVE, specification]
         if trace:
             arguments = ["strace", "-f", "-qq", "-o", trace, *arguments]
-        output, status, seconds = guest.run_bounded(arguments, case.timeout)
+        output, status, seconds = guest.run_bounded(arguments, case.timeout, stdin_of(case))
         trouble = f"no end after {case.timeout} s" if status is None else ""
         return guest.Outcome(output, status, newc.read_directory(root, case.export), seconds, trouble)
 
-    def chroot_guest(self, case, scratch, root, stdin):
+    def chroot_guest(self, case, scratch, root):
         """Stands for the guest: the same program natively again, its files read through an archive."""
-        outcome = self.native(case, scratch, root, stdin)
+        outcome = self.native(case, scratch, root)
         names = subprocess.run(["find", *("." + path for path in case.export), "-print0"], cwd=root, capture_output=True,
                                check=False).stdout
         archive = subprocess.run(["cpio", "-0", "-o", "-H", "newc", "--quiet"], cwd=root, input=names, capture_output=True,
@@ -169,17 +170,17 @@ class Runner:
         scratch = f"{self.scratch}/case-{case.name}"
         os.makedirs(scratch)
         try:
-            root, stdin = self.root(case, f"{scratch}/root")
+            root = self.root(case, f"{scratch}/root")
             trace = f"{scratch}/trace" if options.system_calls else None
             copy = f"{scratch}/copy"
             if options.guest == "chroot":
                 subprocess.run(["cp", "-a", root, copy], check=True)
             if options.guest == "qemu":
                 # Packed and booted first: the native run changes the root.
-                there = guest.run(case, scratch, root, stdin)
-            here = self.native(case, scratch, root, stdin, trace)
+                there = guest.run(case, scratch, root, stdin_of(case))
+            here = self.native(case, scratch, root, trace)
             if options.guest == "chroot":
-                there = self.chroot_guest(case, scratch, copy, stdin)
+                there = self.chroot_guest(case, scratch, copy)
             elif options.guest == "none":
                 there = here
             result = {"case": case.name, "native_seconds": round(here.seconds, 3),
@@ -221,8 +222,6 @@ def compare(case, native, there):
     files = compare_trees(native.tree, there.tree)
     if files and not there.trouble:
         report["files"] = shortened(files)
-    if report and there.log:
-        report["log"] = shortened(["kernel: " + line for line in lines_of(there.log)][-MOST_DIFF_LINES:])
     return report
 
 
@@ -277,7 +276,7 @@ def write_calls(path, results):
 def judge(result, known):
     """Returns (passed, lines to print), the known differences taken into account."""
     report, entry = result["report"], known.get(result["case"])
-    differing = set(report) - {"log"}
+    differing = set(report)
     lines = [f"  {field}: {line}" for field, found in report.items() for line in found]
     if entry is None:
         return not differing, lines

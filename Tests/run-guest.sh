@@ -1,0 +1,62 @@
+#!/bin/bash
+# Everything that holds the guest against Linux: the programs of Tests/Guest, those of Debian, the machines, bad input.
+# Run from anywhere; needs root (for chroot), the image that `make` builds, and installs the packages that the cases
+# name. Ends with one line `N passed, N failed` over all, and a status that is not zero if any failed.
+#
+#   Tests/run-guest.sh [--filter RE] [programs|differential|machines|bad-input]...
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+filter=()
+parts=()
+while (($#)); do
+  case $1 in
+  --filter)
+    filter=(--filter "$2")
+    shift
+    ;;
+  programs | differential | machines | bad-input) parts+=("$1") ;;
+  *)
+    echo "usage: Tests/run-guest.sh [--filter RE] [programs|differential|machines|bad-input]..." >&2
+    exit 2
+    ;;
+  esac
+  shift
+done
+((${#parts[@]})) || parts=(programs differential machines bad-input)
+
+passed=0 failed=0
+# run TITLE COMMAND... runs a part, and adds the numbers of its closing line.
+run() {
+  local title=$1 output numbers
+  shift
+  echo "== $title"
+  exec 3>&1
+  output=$("$@" | tee /dev/fd/3 | tail -n 1)
+  numbers=$(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed.*/\1 \2/p' <<<"$output")
+  if [[ -z $numbers ]]; then
+    echo "$title ended without a result" >&2
+    numbers="0 1"
+  fi
+  passed=$((passed + ${numbers% *})) failed=$((failed + ${numbers#* }))
+}
+
+differential() { Tests/Differential/run.py --install "${filter[@]}" "$@"; }
+
+for part in "${parts[@]}"; do
+  case $part in
+  differential) run "programs of Debian" differential --times build/differential/times-debian.json ;;
+  *)
+    make -s -f Tests/Guest/Makefile O=build/tests || exit 1
+    ;;&
+  programs)
+    run "programs of Tests/Guest" differential --list Tests/Guest/programs.toml --times build/differential/times.json
+    ;;
+  machines)
+    run "machines" differential --list Tests/Guest/machines.toml --times build/differential/times-machines.json
+    ;;
+  bad-input) run "bad input" Tests/Differential/bad_input.py "${filter[@]}" ;;
+  esac
+done
+echo "$passed passed, $failed failed"
+((failed == 0))
