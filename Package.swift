@@ -107,6 +107,12 @@ if isKernel {
     test("SupportTests", ["Support"]),
     test("KernelTests", ["Kernel", "Platform", "Support", "LinuxABI"]),
     test("LinuxABITests", ["LinuxABI"]),
+    .target(
+      name: "FileSystemTesting", dependencies: ["VFSCore", "Kernel", "Platform", "LinuxABI"],
+      path: "Tests/Support/FileSystemTesting"),
+    test("VFSCoreTests", ["VFSCore", "Kernel", "Platform", "Support", "LinuxABI", "FileSystemTesting"]),
+    test("RamFSTests", ["RamFS", "VFSCore", "Kernel", "Platform", "Support", "LinuxABI", "FileSystemTesting"]),
+    test("CpioFSTests", ["CpioFS", "VFSCore", "Kernel", "Platform", "Support", "LinuxABI", "FileSystemTesting"]),
   ]
   targets += hostTools
 }

@@ -1,0 +1,68 @@
+internal import Kernel
+public import LinuxABI
+
+/// A file system: a tree of inodes under a root. Mounted by a `Mount`, perhaps by several.
+open class FileSystem {
+  /// How the children of a directory are found.
+  public enum ChildPolicy: Sendable {
+    /// The dentries are the directory: a name without a dentry does not exist.
+    case complete
+    /// `Inode.lookup` is asked once, and the dentry is kept.
+    case cached
+    /// `Inode.lookup` is asked each time; names come and go by themselves.
+    case transient
+  }
+
+  public final let environment: FileSystemEnvironment
+  /// As /proc/mounts shows it, such as `tmpfs`.
+  public final let typeName: StaticString
+  /// The `st_dev` of its files.
+  public final let device: DeviceNumber
+  /// The `f_type` of statfs(2).
+  public final let magic: Int64
+  public final let childPolicy: ChildPolicy
+  /// Mount options of this file system's own, as /proc/mounts shows them after the generic ones: `size=4096k`.
+  public final var optionText: [UInt8] = []
+  private final var rootDentry: Dentry?
+  private final var lastInodeNumber: UInt64 = 0
+
+  public init(
+    _ environment: FileSystemEnvironment, typeName: StaticString, magic: Int64, childPolicy: ChildPolicy
+  ) {
+    self.environment = environment
+    self.typeName = typeName
+    self.magic = magic
+    self.childPolicy = childPolicy
+    device = environment.makeDeviceNumber()
+  }
+
+  /// The top directory. The subclass's initialiser sets it.
+  public final var root: Dentry {
+    guard let rootDentry else { fatalError("a file system without a root") }
+    return rootDentry
+  }
+  /// Makes `inode` the top directory.
+  public final func setRoot(_ inode: Inode) {
+    rootDentry = Dentry(root: inode)
+  }
+
+  /// A number that no inode of this file system had before.
+  public final func makeInodeNumber() -> UInt64 {
+    lastInodeNumber += 1
+    return lastInodeNumber
+  }
+
+  /// The figures of statfs(2), without the mount's flags.
+  open func statfs() throws(Errno) -> Statfs {
+    var result = Statfs()
+    result.f_type = magic
+    result.f_bsize = Int64(pageSize)
+    result.f_frsize = Int64(pageSize)
+    result.f_namelen = Int64(PathLimits.NAME_MAX)
+    result.f_fsid = device.encoded
+    return result
+  }
+
+  /// Writes back what is not yet where it should be. See sync(2).
+  open func synchronize() throws(Errno) {}
+}

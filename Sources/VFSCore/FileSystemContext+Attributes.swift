@@ -1,0 +1,190 @@
+internal import Kernel
+public import LinuxABI
+
+extension FileSystemContext {
+  // MARK: Reading
+
+  /// See stat(2), lstat(2) and newfstatat(2).
+  @inline(__always)
+  public func stat(_ path: [UInt8], at base: OpenFile? = nil, _ flags: AtFlags = []) throws(Errno) -> Stat {
+    try resolve(path, at: base, flags).inode.stat()
+  }
+
+  /// See statx(2).
+  public func statx(_ path: [UInt8], at base: OpenFile? = nil, _ flags: AtFlags = []) throws(Errno) -> Statx {
+    let place = try resolve(path, at: base, flags)
+    return place.inode.statx(mountID: place.mount.id, isMountRoot: place.dentry === place.mount.root)
+  }
+
+  /// Checks whether the process may access a file. See faccessat2(2).
+  ///
+  /// - Parameter identity: Whose permission: that of the real ids, unless AT_EACCESS says otherwise.
+  public func access(
+    _ path: [UInt8], at base: OpenFile? = nil, _ mode: AccessMode, _ flags: AtFlags = [],
+    as identity: Credentials? = nil
+  ) throws(Errno) {
+    // The look-up too goes by the ids that were asked for.
+    let own = credentials
+    if let identity { credentials = identity }
+    defer { credentials = own }
+    let place = try resolve(path, at: base, flags)
+    if mode.isEmpty { return }
+    let inode = place.inode
+    if mode.contains(.X_OK), inode.isRegularFile, place.mount.flags.contains(.ST_NOEXEC) { throw .EACCES }
+    if !inode.allows(mode, credentials) { throw .EACCES }
+    if mode.contains(.W_OK), place.mount.isReadOnly, inode.isRegularFile || inode.isDirectory { throw .EROFS }
+  }
+
+  /// See statfs(2).
+  public func statfs(_ path: [UInt8]) throws(Errno) -> Statfs { try statfs(try resolve(path)) }
+
+  /// See fstatfs(2).
+  public func statfs(_ place: Path) throws(Errno) -> Statfs {
+    var result = try place.mount.fileSystem.statfs()
+    result.f_flags = place.mount.flags.union(.ST_VALID)
+    return result
+  }
+
+  // MARK: Changing
+
+  /// Changes permissions. See chmod(2) and fchmod(2).
+  public func setMode(_ place: Path, _ mode: FileMode) throws(Errno) {
+    try checkOwner(place)
+    var permissions = mode.permissions
+    let inode = place.inode
+    if inode.isSymbolicLink { throw .EOPNOTSUPP }
+    if !credentials.isPrivileged, !credentials.isMember(of: inode.gid) { permissions.remove(.S_ISGID) }
+    var change = AttributeChange()
+    change.permissions = permissions
+    try inode.setAttributes(change)
+  }
+
+  /// Changes owner and group; nil leaves one alone. See chown(2).
+  public func setOwner(_ place: Path, uid: UInt32?, gid: UInt32?) throws(Errno) {
+    if place.mount.isReadOnly { throw .EROFS }
+    let inode = place.inode
+    if !credentials.isPrivileged {
+      if let uid, uid != inode.uid || credentials.userID != inode.uid { throw .EPERM }
+      if let gid, credentials.userID != inode.uid || gid != inode.gid && !credentials.isMember(of: gid) {
+        throw .EPERM
+      }
+    }
+    var change = AttributeChange()
+    change.uid = uid
+    change.gid = gid
+    // What runs with its owner's rights must not do so with another's.
+    if !inode.isDirectory, uid != nil || gid != nil {
+      var permissions = inode.mode.permissions.subtracting(.S_ISUID)
+      if permissions.contains(.S_IXGRP) { permissions.remove(.S_ISGID) }
+      if permissions != inode.mode.permissions { change.permissions = permissions }
+    }
+    try inode.setAttributes(change)
+  }
+
+  /// Changes access and modification time; both to now for nil. `tv_nsec` may be UTIME_NOW or UTIME_OMIT. See
+  /// utimensat(2).
+  public func setTimes(_ place: Path, _ times: (access: Timespec, modification: Timespec)?) throws(Errno) {
+    let inode = place.inode
+    let now = inode.fileSystem.environment.now
+    var change = AttributeChange()
+    var setsToNow = true
+    if let times {
+      change.accessTime = try time(times.access, now)
+      change.modificationTime = try time(times.modification, now)
+      if change.accessTime == nil, change.modificationTime == nil { return }
+      setsToNow =
+        times.access.tv_nsec == UtimeNanoseconds.UTIME_NOW && times.modification.tv_nsec == UtimeNanoseconds.UTIME_NOW
+    } else {
+      change.accessTime = now
+      change.modificationTime = now
+    }
+    if place.mount.isReadOnly { throw .EROFS }
+    if !credentials.isPrivileged, credentials.userID != inode.uid {
+      // Whoever may write may touch, but only the owner sets a time of choice.
+      if !setsToNow { throw .EPERM }
+      if !inode.allows(.W_OK, credentials) { throw .EACCES }
+    }
+    try inode.setAttributes(change)
+  }
+
+  /// Nanoseconds since 1970, or nil for UTIME_OMIT. Years beyond 1677 and 2262 become the nearest that fits.
+  private func time(_ time: Timespec, _ now: Int64) throws(Errno) -> Int64? {
+    if time.tv_nsec == UtimeNanoseconds.UTIME_NOW { return now }
+    if time.tv_nsec == UtimeNanoseconds.UTIME_OMIT { return nil }
+    guard time.tv_nsec >= 0, time.tv_nsec < 1_000_000_000 else { throw .EINVAL }
+    let (seconds, overflow) = time.tv_sec.multipliedReportingOverflow(by: 1_000_000_000)
+    let (sum, carry) = seconds.addingReportingOverflow(time.tv_nsec)
+    return overflow || carry ? (time.tv_sec < 0 ? .min : .max) : sum
+  }
+
+  /// Cuts or extends a file by path. See truncate(2).
+  public func truncate(_ path: [UInt8], to size: Int64) throws(Errno) {
+    if size < 0 { throw .EINVAL }
+    let place = try resolve(path)
+    let inode = place.inode
+    if inode.isDirectory { throw .EISDIR }
+    guard inode.isRegularFile else { throw .EINVAL }
+    if place.mount.isReadOnly { throw .EROFS }
+    if !inode.allows(.W_OK, credentials) { throw .EACCES }
+    if inode.writerCount < 0 { throw .ETXTBSY }
+    try inode.truncate(to: size)
+  }
+
+  private func checkOwner(_ place: Path) throws(Errno) {
+    if place.mount.isReadOnly { throw .EROFS }
+    if !credentials.isPrivileged, credentials.userID != place.inode.uid { throw .EPERM }
+  }
+
+  // MARK: Mounts
+
+  /// Mounts a file system by the name of its type, or binds or changes a mount. See mount(2).
+  public func mount(
+    source: [UInt8], at path: [UInt8], type: [UInt8], _ flags: MountFlags, options: [UInt8]
+  ) throws(Errno) {
+    guard credentials.isPrivileged else { throw .EPERM }
+    let place = try resolve(path)
+    if flags.contains(.MS_REMOUNT) {
+      guard place.dentry === place.mount.root else { throw .EINVAL }
+      place.mount.flags = StatfsFlags(flags)
+      return
+    }
+    // The propagation of mounts between namespaces means nothing with one namespace.
+    if !flags.isDisjoint(with: [.MS_SHARED, .MS_PRIVATE, .MS_SLAVE, .MS_UNBINDABLE]) { return }
+    if flags.contains(.MS_MOVE) { throw .EINVAL }
+    if flags.contains(.MS_BIND) {
+      let from = try resolve(source)
+      guard from.inode.isDirectory == place.inode.isDirectory else { throw .ENOTDIR }
+      namespace.mount(
+        from.mount.fileSystem, root: from.dentry, at: place, source: from.mount.source, flags: from.mount.flags)
+      return
+    }
+    guard place.inode.isDirectory else { throw .ENOTDIR }
+    guard let kind = namespace.fileSystemType(type) else { throw .ENODEV }
+    namespace.mount(try kind.make(source, options), at: place, source: source, flags: StatfsFlags(flags))
+  }
+
+  /// See umount2(2).
+  public func unmount(_ path: [UInt8], _ flags: UnmountFlags) throws(Errno) {
+    guard credentials.isPrivileged else { throw .EPERM }
+    let place = try resolve(path, follow: !flags.contains(.UMOUNT_NOFOLLOW))
+    guard place.dentry === place.mount.root else { throw .EINVAL }
+    try namespace.unmount(place.mount)
+  }
+}
+
+extension StatfsFlags {
+  /// The flags of a mount that mount(2) was asked for.
+  init(_ flags: MountFlags) {
+    var result: StatfsFlags = []
+    if flags.contains(.MS_RDONLY) { result.insert(.ST_RDONLY) }
+    if flags.contains(.MS_NOSUID) { result.insert(.ST_NOSUID) }
+    if flags.contains(.MS_NODEV) { result.insert(.ST_NODEV) }
+    if flags.contains(.MS_NOEXEC) { result.insert(.ST_NOEXEC) }
+    if flags.contains(.MS_SYNCHRONOUS) { result.insert(.ST_SYNCHRONOUS) }
+    if flags.contains(.MS_NOATIME) { result.insert(.ST_NOATIME) }
+    if flags.contains(.MS_NODIRATIME) { result.insert(.ST_NODIRATIME) }
+    if flags.contains(.MS_NOSYMFOLLOW) { result.insert(.ST_NOSYMFOLLOW) }
+    if !flags.contains(.MS_NOATIME), !flags.contains(.MS_STRICTATIME) { result.insert(.ST_RELATIME) }
+    self = result
+  }
+}

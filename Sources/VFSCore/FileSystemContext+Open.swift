@@ -1,0 +1,123 @@
+internal import Kernel
+public import LinuxABI
+
+extension FileSystemContext {
+  /// Opens a path. See open(2) and openat2(2).
+  ///
+  /// - Parameters:
+  ///   - mode: The permissions of a file that O_CREAT or O_TMPFILE makes; the umask is taken off here.
+  /// - Throws: What open(2) lists. `ERESTARTSYS` when a signal ends the wait for the other end of a FIFO.
+  public func open(
+    _ path: [UInt8], at base: OpenFile? = nil, _ flags: OpenFlags, mode: FileMode = [], resolve: ResolveFlags = []
+  ) throws(Errno) -> OpenFile {
+    var flags = flags.intersection(.known)
+    if flags.contains(.O_PATH) {
+      flags.formIntersection(.allowedWithPath)
+    } else {
+      flags.insert(.O_LARGEFILE)
+    }
+    if flags.contains(.__O_TMPFILE) {
+      guard flags.isSuperset(of: .O_TMPFILE), flags.isWritable, !flags.contains(.O_CREAT) else { throw .EINVAL }
+      return try openTemporary(path, at: base, flags, mode, resolve)
+    }
+    let follows = !flags.contains(.O_NOFOLLOW)
+    var walk = try PathWalk(self, path, at: base, resolve)
+    if !flags.contains(.O_CREAT) {
+      try walk.run(followLast: follows)
+      if flags.contains(.O_DIRECTORY), !walk.path.inode.isDirectory { throw .ENOTDIR }
+      return try open(walk.path, flags)
+    }
+    if flags.contains(.O_DIRECTORY) { throw .EINVAL }
+    let isExclusive = flags.contains(.O_EXCL)
+    while true {
+      try walk.runToParent()
+      if walk.last != .name { return try openExisting(walk.path, flags) }
+      if walk.hasTrailingSlash { throw .EISDIR }
+      guard let child = try walk.child() else {
+        return try openNew(walk.path, walk.lastName, flags, mode)
+      }
+      if isExclusive { throw .EEXIST }
+      if child.inode.isSymbolicLink {
+        if !follows { throw .ELOOP }
+        if try walk.follow(child) { return try openExisting(walk.path, flags) }
+        continue
+      }
+      try walk.step(to: child)
+      return try openExisting(walk.path, flags)
+    }
+  }
+
+  /// Opens what O_CREAT found to be there.
+  private func openExisting(_ path: Path, _ flags: OpenFlags) throws(Errno) -> OpenFile {
+    if flags.contains(.O_EXCL) { throw .EEXIST }
+    let inode = path.inode
+    if inode.isDirectory { throw .EISDIR }
+    // Somebody else's file in a directory such as /tmp is not opened in the place of a new one: fs.protected_regular.
+    return try open(path, flags)
+  }
+
+  private func openNew(
+    _ directory: Path, _ name: [UInt8], _ flags: OpenFlags, _ mode: FileMode
+  ) throws(Errno) -> OpenFile {
+    let permissions = mode.permissions.subtracting(umask)
+    let dentry = try create(directory, name, FileMode(.S_IFREG, permissions))
+    // Not checked: who makes a file may open it, even if its mode says otherwise.
+    return try dentry.inode.open(Path(directory.mount, dentry), flags)
+  }
+
+  private func openTemporary(
+    _ path: [UInt8], at base: OpenFile?, _ flags: OpenFlags, _ mode: FileMode, _ resolve: ResolveFlags
+  ) throws(Errno) -> OpenFile {
+    let place = try self.resolve(path, at: base, follow: !flags.contains(.O_NOFOLLOW), resolve)
+    guard place.inode.isDirectory else { throw .ENOTDIR }
+    try checkWritable(place)
+    let node = newNode(in: place.inode, FileMode(.S_IFREG, mode.permissions.subtracting(umask)))
+    let inode = try place.inode.createUnnamed(node)
+    inode.isLinkable = !flags.contains(.O_EXCL)
+    let dentry = Dentry([], inode, parent: place.dentry)
+    dentry.isDetached = true
+    return try inode.open(Path(place.mount, dentry), flags)
+  }
+
+  /// Opens a place: the checks behind open(2), without the look-up.
+  public func open(_ path: Path, _ flags: OpenFlags) throws(Errno) -> OpenFile {
+    let inode = path.inode
+    if flags.contains(.O_PATH) { return PathOnlyFile(path, flags) }
+    let isWriting = flags.accessMode != .O_RDONLY || flags.contains(.O_TRUNC)
+    switch inode.type {
+    case .S_IFLNK: throw .ELOOP
+    case .S_IFDIR: if isWriting { throw .EISDIR }
+    case .S_IFCHR, .S_IFBLK: if path.mount.flags.contains(.ST_NODEV) { throw .EACCES }
+    default: break
+    }
+    if !credentials.isPrivileged {
+      var access = AccessMode()
+      if flags.accessMode != .O_WRONLY { access.insert(.R_OK) }
+      if isWriting { access.insert(.W_OK) }
+      if !inode.allows(access, credentials) { throw .EACCES }
+      if flags.contains(.O_NOATIME), credentials.userID != inode.uid { throw .EPERM }
+    }
+    if isWriting, inode.isRegularFile {
+      if path.mount.isReadOnly { throw .EROFS }
+      if inode.writerCount < 0 { throw .ETXTBSY }
+    }
+    let file = try inode.open(path, flags)
+    if flags.contains(.O_TRUNC), inode.isRegularFile { try inode.truncate(to: 0) }
+    return file
+  }
+
+  /// Opens a file for execve(2): it must be a regular file that may be executed, and is not open for writing.
+  ///
+  /// - Throws: `EACCES`, `ETXTBSY`, and what the look-up throws.
+  public func openExecutable(
+    _ path: [UInt8], at base: OpenFile? = nil, _ flags: AtFlags = [], requiresPermission: Bool = true
+  ) throws(Errno) -> OpenFile {
+    let place = try resolve(path, at: base, flags)
+    let inode = place.inode
+    if inode.isSymbolicLink { throw .ELOOP }
+    guard inode.isRegularFile, !place.mount.flags.contains(.ST_NOEXEC) else { throw .EACCES }
+    if requiresPermission, !inode.allows(.X_OK, credentials) { throw .EACCES }
+    if inode.writerCount > 0 { throw .ETXTBSY }
+    return try inode.open(place, [.O_RDONLY, .O_LARGEFILE])
+  }
+}

@@ -1,0 +1,54 @@
+public import LinuxABI
+
+/// A file system, or a subtree of one, at a place in the tree. See mount(2).
+public final class Mount {
+  /// As in /proc/self/mountinfo.
+  public let id: UInt64
+  public let fileSystem: FileSystem
+  /// What of the file system is mounted.
+  public let root: Dentry
+  /// What /proc/mounts calls the device.
+  public let source: [UInt8]
+  /// Read-only, noexec and the like; `ST_RELATIME` unless another choice was made.
+  public internal(set) var flags: StatfsFlags
+  /// Where it is mounted; nil for the root of the namespace, and when unmounted.
+  public internal(set) var parent: Path?
+
+  /// Holds what has no path: pipes and the like.
+  let isAnonymous: Bool
+
+  init(
+    id: UInt64, _ fileSystem: FileSystem, root: Dentry, source: [UInt8], flags: StatfsFlags, isAnonymous: Bool = false
+  ) {
+    self.isAnonymous = isAnonymous
+    self.id = id
+    self.fileSystem = fileSystem
+    self.root = root
+    self.source = source
+    self.flags = flags
+  }
+
+  @inline(__always)
+  public var isReadOnly: Bool { flags.contains(.ST_RDONLY) }
+
+  /// Neither relatime nor noatime: every access counts.
+  @inline(__always)
+  var alwaysChecksAge: Bool { !flags.contains(.ST_RELATIME) && !flags.contains(.ST_NOATIME) }
+}
+
+/// A place in the tree: a dentry as seen through a mount.
+public struct Path {
+  public var mount: Mount
+  public var dentry: Dentry
+
+  @inline(__always)
+  public init(_ mount: Mount, _ dentry: Dentry) {
+    self.mount = mount
+    self.dentry = dentry
+  }
+
+  @inline(__always)
+  public var inode: Inode { dentry.inode }
+
+  public func isSame(as other: Path) -> Bool { dentry === other.dentry && mount === other.mount }
+}

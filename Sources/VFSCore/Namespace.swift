@@ -1,0 +1,136 @@
+internal import Kernel
+public import LinuxABI
+
+/// The tree of mounts.
+public final class Namespace {
+  public let environment: FileSystemEnvironment
+  /// All mounts, in the order in which they were made: the first is the root.
+  public private(set) var mounts: [Mount] = []
+  /// File systems that mount(2) can make by name.
+  public private(set) var fileSystemTypes: [FileSystemType] = []
+  private var lastMountID: UInt64 = 20
+  /// What has no path: pipes, and other things that are files only by their descriptor.
+  public let anonymous: Mount
+
+  /// Makes a tree whose root is `root`.
+  public init(_ environment: FileSystemEnvironment, root: FileSystem, source: [UInt8], flags: StatfsFlags = .ST_RELATIME) {
+    self.environment = environment
+    let nowhere = AnonymousFileSystem(environment)
+    anonymous = Mount(id: 1, nowhere, root: nowhere.root, source: [], flags: .ST_NOATIME, isAnonymous: true)
+    mounts.append(Mount(id: lastMountID, root, root: root.root, source: source, flags: flags))
+  }
+
+  /// The root of the tree, through whatever is mounted over it.
+  public var root: Path {
+    var path = Path(mounts[0], mounts[0].root)
+    followMounts(&path)
+    return path
+  }
+
+  /// Goes on to the root of what is mounted at `path`, if anything is.
+  @inline(__always)
+  func followMounts(_ path: inout Path) {
+    while path.dentry.isMountPoint, let mount = mounted(at: path) { path = Path(mount, mount.root) }
+  }
+
+  /// What is mounted at `path`: the latest, where there are several.
+  public func mounted(at path: Path) -> Mount? {
+    for mount in mounts.reversed() {
+      if let parent = mount.parent, parent.isSame(as: path) { return mount }
+    }
+    return nil
+  }
+
+  /// Mounts `root` of a file system at `path`, over what is there.
+  @discardableResult
+  public func mount(
+    _ fileSystem: FileSystem, root: Dentry? = nil, at path: Path, source: [UInt8], flags: StatfsFlags = .ST_RELATIME
+  ) -> Mount {
+    lastMountID += 1
+    let mount = Mount(id: lastMountID, fileSystem, root: root ?? fileSystem.root, source: source, flags: flags)
+    mount.parent = path
+    path.dentry.isMountPoint = true
+    // A dentry that the file system would make anew each time must be the one that the walk finds.
+    if let directory = path.dentry.parent, !path.dentry.isDetached, directory.child(path.dentry.name) == nil {
+      directory.add(path.dentry)
+    }
+    mounts.append(mount)
+    return mount
+  }
+
+  /// Takes a mount away. Files that are open stay usable.
+  ///
+  /// - Throws: `EINVAL` for the root; `EBUSY` when something is mounted on it.
+  public func unmount(_ mount: Mount) throws(Errno) {
+    guard let parent = mount.parent else { throw .EINVAL }
+    for other in mounts {
+      if let place = other.parent, place.mount === mount { throw .EBUSY }
+    }
+    try mount.fileSystem.synchronize()
+    mounts.removeAll { $0 === mount }
+    mount.parent = nil
+    var isUsed = false
+    for other in mounts {
+      if let place = other.parent, place.dentry === parent.dentry { isUsed = true }
+    }
+    if !isUsed {
+      parent.dentry.isMountPoint = false
+      if parent.mount.fileSystem.childPolicy == .transient { parent.dentry.parent?.children.remove(parent.dentry) }
+    }
+  }
+
+  /// Whether anything is mounted on `dentry`, in whichever mount.
+  func isMountPoint(_ dentry: Dentry) -> Bool { dentry.isMountPoint }
+
+  /// Makes a file system type known to mount(2) and /proc/filesystems.
+  public func register(_ type: FileSystemType) { fileSystemTypes.append(type) }
+
+  public func fileSystemType(_ name: [UInt8]) -> FileSystemType? {
+    for type in fileSystemTypes where type.name == name { return type }
+    return nil
+  }
+
+  /// Writes back what every file system holds. See sync(2).
+  public func synchronize() throws(Errno) {
+    for mount in mounts { try mount.fileSystem.synchronize() }
+  }
+
+  /// A path for what has none, such as a pipe. `name` is what /proc/self/fd shows in the brackets of `anon_inode:[…]`.
+  public func anonymousPath(_ inode: Inode, name: [UInt8] = []) -> Path { Path(anonymous, Dentry(root: inode, name: name)) }
+
+  /// A path for a new inode of no file system, with this mode: pipes, sockets, event files.
+  public func makeAnonymousPath(mode: FileMode, name: [UInt8] = [], credentials: Credentials = .root) -> Path {
+    let fileSystem = anonymous.fileSystem
+    let inode = Inode(
+      fileSystem, number: fileSystem.makeInodeNumber(), mode: mode, uid: credentials.userID, gid: credentials.groupID)
+    return anonymousPath(inode, name: name)
+  }
+}
+
+/// A kind of file system that mount(2) and the kernel's fstab can make.
+public struct FileSystemType {
+  /// Such as `tmpfs`.
+  public let name: [UInt8]
+  /// Needs a device: /proc/filesystems shows the others with `nodev`.
+  public let needsDevice: Bool
+  /// Makes a file system from a source and the data of mount(2).
+  public let make: (_ source: [UInt8], _ options: [UInt8]) throws(Errno) -> FileSystem
+
+  public init(
+    name: [UInt8], needsDevice: Bool = false,
+    make: @escaping (_ source: [UInt8], _ options: [UInt8]) throws(Errno) -> FileSystem
+  ) {
+    self.name = name
+    self.needsDevice = needsDevice
+    self.make = make
+  }
+}
+
+/// Where inodes without a path belong.
+final class AnonymousFileSystem: FileSystem {
+  init(_ environment: FileSystemEnvironment) {
+    super.init(
+      environment, typeName: "anon_inodefs", magic: FilesystemMagic.ANON_INODE_FS_MAGIC, childPolicy: .complete)
+    setRoot(Inode(self, number: makeInodeNumber(), mode: FileMode(.S_IFDIR, FileMode(rawValue: 0o555))))
+  }
+}

@@ -1,0 +1,4 @@
+import FileSystemTesting
+import Testing
+
+@testable import CpioFS
