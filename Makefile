@@ -24,13 +24,14 @@ all: $(IMAGE) $(IMAGE).gz
 
 .PHONY: clean properclean distclean help
 clean:
-	rm -rf $(addprefix $O/,$(UK_ALL_LIBS)) $O/swift $O/host $O/include $O/*.a $O/elfloader_* $(IMAGE) $(IMAGE).*
+	rm -rf $(addprefix $O/,$(UK_ALL_LIBS) swift host include tests fuzz differential) $O/*.a $O/elfloader_* \
+	  $(IMAGE) $(IMAGE).*
 
 properclean:
 	rm -rf $O
 
 distclean: properclean
-	rm -rf .config .config.old run
+	rm -rf .config .config.old run .build-tools
 
 help:
 	@cat unikraft-glue/help.txt
