@@ -97,7 +97,10 @@ public struct MemoryMap {
         physical += gigabyte
       } else {
         let location = try table.makeEntryLocation(address, level: 1, frames)
-        PhysicalMemory.store(PageTableEntry(physical, data.union(.large)), at: location)
+        // This very code runs from the image's pages; `protectImage` gives them their protections.
+        let holdsImage = physical < Image.end && Image.start < physical + UInt(largePageSize)
+        let flags = holdsImage ? data.subtracting(.noExecute) : data
+        PhysicalMemory.store(PageTableEntry(physical, flags.union(.large)), at: location)
         physical += UInt(largePageSize)
       }
     }
