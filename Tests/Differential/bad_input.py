@@ -20,6 +20,7 @@ sys.dont_write_bytecode = True
 
 import guest
 from cases import REPOSITORY
+from execution import run_bounded
 from newc import MAGIC, TRAILER
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -144,7 +145,7 @@ def boot(case, scratch):
                      "-m", str(case.get("memory", 32)), "-a", case.get("line", "-- /bin/prog")]
         if not case.get("no_initrd"):
             arguments += ["-i", initrd]
-        output, status, _ = guest.run_bounded(arguments, case.get("timeout", 20))
+        output, status, _ = run_bounded(arguments, case.get("timeout", 20))
     shown = output.decode(errors="backslashreplace").strip()[-600:]
     if status is None:
         return f"no end after {case.get('timeout', 20)} s; it printed: {shown}"

@@ -15,6 +15,9 @@ ENVIRONMENT = {
 }
 
 
+INITRDS = ("mkinitrd", "mkinitrd.gz", "cpio", "cpio.gz")
+
+
 class ListError(Exception):
     """A case list says something that the runner does not understand."""
 
@@ -41,6 +44,10 @@ class Case:
     timeout: float = 60
     machine: str = "microvm"
     cpu: str = ""
+    #: How the initrd is made: one of INITRDS.
+    initrd: str = "mkinitrd"
+    #: (pattern to wait for, text to type) pairs: the program then runs on a terminal.
+    terminal: list = None
     parameters: list = dataclasses.field(default_factory=list)
     normalise: list = dataclasses.field(default_factory=list)
     #: Named groups of further files, from the list's `[sets]`.
@@ -79,8 +86,10 @@ def _case(table, defaults, sets, where):
         if key not in merged:
             raise ListError(f"{where}: no {key}")
     case = Case(**merged, sets=sets)
-    if not case.command[0].startswith("/"):
-        raise ListError(f"{where}: the program {case.command[0]} is not an absolute path")
+    if case.initrd not in INITRDS:
+        raise ListError(f"{where}: initrd is one of {', '.join(INITRDS)}")
+    if case.terminal is not None and case.stdin is not None:
+        raise ListError(f"{where}: on a terminal the input is typed: no stdin")
     for name in case.uses:
         if name not in sets:
             raise ListError(f"{where}: no set named {name}")

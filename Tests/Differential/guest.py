@@ -4,13 +4,13 @@ The files that a program leaves come out through a debug console: the kernel par
 write subtrees as a newc archive to EXPORT_PORT when the program has ended.
 """
 
+import gzip
 import os
-import signal
 import subprocess
-import time
 
 import newc
 from cases import REPOSITORY
+from execution import Outcome, run_either
 
 KERNEL = os.path.join(REPOSITORY, "build/elfloader_qemu-x86_64")
 QEMU_GUEST = os.path.join(REPOSITORY, "support/qemu-guest")
@@ -35,7 +35,7 @@ def quoted(word):
 
 def command_line(case):
     """Returns the kernel's command line for a case; qemu-guest adds that the streams are pipes."""
-    words = list(case.parameters)
+    words = (["banner=off"] if case.terminal is not None else []) + case.parameters
     if case.export:
         words.append("vfs.export=[ " + " ".join(quoted(path) for path in case.export) + " ]")
     environment = " ".join(quoted(f"{name}={value}") for name, value in case.environment.items())
@@ -45,37 +45,18 @@ def command_line(case):
     return " ".join(words)
 
 
-class Outcome:
-    """What a run left: output bytes, exit status, files, and how long it took."""
-
-    def __init__(self, output, status, tree, seconds, trouble=""):
-        self.output, self.status, self.tree, self.seconds = output, status, tree, seconds
-        self.trouble = trouble
-
-
-def run_bounded(arguments, timeout, stdin=b""):
-    """Runs a command in a session of its own, its input and output pipes, standard error with the output.
-
-    Returns (output, status or None on a time-out, seconds).
-    """
-    start = time.monotonic()
-    process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               start_new_session=True)
-    try:
-        output, _ = process.communicate(input=stdin, timeout=timeout)
-        status = process.returncode
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        output, _ = process.communicate()
-        status = None
-    if status is not None and status < 0:
-        status = 128 - status
-    return output, status, time.monotonic() - start
-
-
-def pack(root, initrd):
-    """Makes the initrd of a root directory."""
-    subprocess.run([MKINITRD, "-o", initrd, root], check=True, stdout=subprocess.DEVNULL)
+def pack(root, initrd, form):
+    """Makes the initrd of a root directory, in one of the forms that a case may ask for."""
+    if form.startswith("mkinitrd"):
+        target = initrd + ".gz" if form.endswith(".gz") else initrd
+        subprocess.run([MKINITRD, "-o", target, root], check=True, stdout=subprocess.DEVNULL)
+        return target
+    names = subprocess.run(["find", ".", "-print0"], cwd=root, check=True, capture_output=True).stdout
+    archive = subprocess.run(["cpio", "-0", "-o", "-H", "newc", "--quiet"], cwd=root, input=names, check=True,
+                             capture_output=True).stdout
+    with open(initrd, "wb") as file:
+        file.write(gzip.compress(archive, 1) if form.endswith(".gz") else archive)
+    return initrd
 
 
 def qemu_arguments(case, initrd, export):
@@ -92,9 +73,9 @@ def qemu_arguments(case, initrd, export):
 
 def run(case, scratch, root, stdin):
     """Boots the guest with `stdin` as its input and returns its Outcome."""
-    initrd, export = f"{scratch}/initrd.cpio", f"{scratch}/export.cpio"
-    pack(root, initrd)
-    output, status, seconds = run_bounded(qemu_arguments(case, initrd, export), case.timeout, stdin)
+    export = f"{scratch}/export.cpio"
+    initrd = pack(root, f"{scratch}/initrd.cpio", case.initrd)
+    output, status, seconds = run_either(qemu_arguments(case, initrd, export), case, stdin)
     if status is None:
         return Outcome(output, None, {}, seconds, f"no end after {case.timeout} s")
     tree, trouble = {}, ""

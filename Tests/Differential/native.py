@@ -1,6 +1,6 @@
 """Runs one program in a root directory under Linux: the oracle's side of a case.
 
-Called as `native.py SPECIFICATION`, a JSON object {root, program, argv, env, cwd}. It makes a mount namespace
+Called as `native.py SPECIFICATION`, a JSON object {root, argv, env, cwd}. It makes a mount namespace
 of its own, mounts /proc and the few devices that the guest has too, enters the root and becomes the program. Nothing
 that it mounts outlives it.
 """
@@ -55,11 +55,15 @@ def main():
     # Python ignores these two; a program inherits what is ignored, and Linux's default is not to.
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
+    program = specification["argv"][0]
+    if "/" not in program:
+        search = specification["env"].get("PATH", "").split(":")
+        program = next((p for d in search if os.path.exists(p := f"{d}/{program}")), program)
     try:
-        os.execve(specification["program"], [os.fsencode(a) for a in specification["argv"]], specification["env"])
+        os.execve(program, [os.fsencode(a) for a in specification["argv"]], specification["env"])
     except OSError as error:
         # What a shell gives: 127 when there is no such program, 126 when it cannot be executed.
-        os.write(2, f"{specification['program']}: {error.strerror}\n".encode())
+        os.write(2, f"{program}: {error.strerror}\n".encode())
         os._exit(127 if isinstance(error, FileNotFoundError) else 126)
 
 

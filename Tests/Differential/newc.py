@@ -131,7 +131,7 @@ def read_archive(data):
         kind = KINDS.get(stat.S_IFMT(mode))
         if kind is None:
             raise FormatError(f"{name!r}: unknown file type in mode {mode:o}")
-        path = "/" + _name(name).removeprefix("./").strip("/")
+        path = "/" + os.path.normpath("/" + _name(name)).strip("/")
         identity = None if kind == "directory" else (major, minor, inode)
         device = (rmajor, rminor) if kind.endswith("device") else ()
         # Of a hard-link group, one member carries the data (GNU cpio: the last, others: the first).

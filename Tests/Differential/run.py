@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -24,10 +25,13 @@ import cases
 import guest
 import newc
 import roots
+from execution import Outcome, run_either
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.join(cases.REPOSITORY, "build", "differential")
 NATIVE = os.path.join(HERE, "native.py")
+STANDARD_LISTS = (os.path.join(HERE, "cases.toml"), os.path.join(HERE, "../Guest/programs.toml"),
+                  os.path.join(HERE, "../Guest/machines.toml"))
 NAMESPACE_MARK = "DIFFERENTIAL_NAMESPACE"
 MOST_DIFF_LINES = 40
 
@@ -112,7 +116,7 @@ class Runner:
         """Returns the files of the machine that the case needs."""
         closure = roots.Closure(provided={os.path.basename(target) for target in case.place})
         for program in [case.command[0], *case.programs]:
-            if program not in case.place and case.path(program) not in map(case.path, case.files):
+            if "/" in program and program not in case.place and case.path(program) not in map(case.path, case.files):
                 closure.add(program)
         for source in case.place.values():
             closure.add_needs(os.path.join(cases.REPOSITORY, source))
@@ -134,16 +138,14 @@ class Runner:
     def native(self, case, scratch, root, trace=None):
         """Runs the case under Linux in `root`."""
         specification = f"{scratch}/native.json"
-        program = case.command[0]
         with open(specification, "w", encoding="utf-8") as file:
-            json.dump({"root": root, "program": program, "argv": case.command, "env": case.environment,
-                       "cwd": case.cwd}, file)
+            json.dump({"root": root, "argv": case.command, "env": case.environment, "cwd": case.cwd}, file)
         arguments = [sys.executable, "-I", "-S", NATIVE, specification]
         if trace:
             arguments = ["strace", "-f", "-qq", "-o", trace, *arguments]
-        output, status, seconds = guest.run_bounded(arguments, case.timeout, stdin_of(case))
+        output, status, seconds = run_either(arguments, case, stdin_of(case))
         trouble = f"no end after {case.timeout} s" if status is None else ""
-        return guest.Outcome(output, status, newc.read_directory(root, case.export), seconds, trouble)
+        return Outcome(output, status, newc.read_directory(root, case.export), seconds, trouble)
 
     def chroot_guest(self, case, scratch, root):
         """Stands for the guest: the same program natively again, its files read through an archive."""
@@ -215,7 +217,10 @@ def compare(case, native, there):
             f"guest: {there.trouble}"] * bool(there.trouble)
     elif native.status != there.status:
         report["status"] = [f"exit status {native.status} under Linux, {there.status} in the guest"]
-    expected, actual = case.normalised(native.output), case.normalised(there.output)
+    expected, actual = native.output, there.output
+    if native.status == there.status and native.status is not None:
+        actual = without_report(expected, actual, native.status)
+    expected, actual = case.normalised(expected), case.normalised(actual)
     if expected != actual:
         report["stdout"] = shortened(list(difflib.unified_diff(lines_of(expected), lines_of(actual), "linux", "guest",
                                                                lineterm="", n=2)))
@@ -223,6 +228,21 @@ def compare(case, native, there):
     if files and not there.trouble:
         report["files"] = shortened(files)
     return report
+
+
+def without_report(expected, actual, status):
+    """Takes the kernel's report on a death by signal off the guest's output.
+
+    The report follows what the program printed and names the signal. Signals that are sent may come without one.
+    """
+    if not 128 < status <= 192 or not actual.startswith(expected):
+        return actual
+    report = actual[len(expected):]
+    try:
+        name = signal.Signals(status - 128).name.encode()
+    except ValueError:
+        name = b"signal"
+    return expected if name in report else actual
 
 
 def compare_trees(native, there):
@@ -296,6 +316,9 @@ def main():
     try:
         chosen = [case for path in lists for case in cases.load(path) if re.search(options.filter, case.name)]
         known = cases.load_known_differences(options.known)
+        names = {case.name for path in {*STANDARD_LISTS, *lists} for case in cases.load(path)}
+        if set(known) - names:
+            raise cases.ListError(f"{options.known}: no such case: {', '.join(sorted(set(known) - names))}")
     except (OSError, cases.ListError) as error:
         sys.exit(f"run.py: {error}")
     scratch = os.path.join(BUILD, "scratch")
