@@ -45,15 +45,20 @@ def command_line(case):
     return " ".join(words)
 
 
+def archive_by_cpio(root, subtrees):
+    """Returns the archive that GNU cpio makes of the subtrees, which are relative to `root`."""
+    names = subprocess.run(["find", *subtrees, "-print0"], cwd=root, check=False, capture_output=True).stdout
+    return subprocess.run(["cpio", "-0", "-o", "-H", "newc", "--quiet"], cwd=root, input=names, check=True,
+                          capture_output=True).stdout
+
+
 def pack(root, initrd, form):
     """Makes the initrd of a root directory, in one of the forms that a case may ask for."""
     if form.startswith("mkinitrd"):
         target = initrd + ".gz" if form.endswith(".gz") else initrd
         subprocess.run([MKINITRD, "-o", target, root], check=True, stdout=subprocess.DEVNULL)
         return target
-    names = subprocess.run(["find", ".", "-print0"], cwd=root, check=True, capture_output=True).stdout
-    archive = subprocess.run(["cpio", "-0", "-o", "-H", "newc", "--quiet"], cwd=root, input=names, check=True,
-                             capture_output=True).stdout
+    archive = archive_by_cpio(root, ["."])
     with open(initrd, "wb") as file:
         file.write(gzip.compress(archive, 1) if form.endswith(".gz") else archive)
     return initrd

@@ -150,11 +150,7 @@ class Runner:
     def chroot_guest(self, case, scratch, root):
         """Stands for the guest: the same program natively again, its files read through an archive."""
         outcome = self.native(case, scratch, root)
-        names = subprocess.run(["find", *("." + path for path in case.export), "-print0"], cwd=root, capture_output=True,
-                               check=False).stdout
-        archive = subprocess.run(["cpio", "-0", "-o", "-H", "newc", "--quiet"], cwd=root, input=names, capture_output=True,
-                                 check=True).stdout
-        outcome.tree = newc.read_archive(archive)
+        outcome.tree = newc.read_archive(guest.archive_by_cpio(root, ["." + path for path in case.export]))
         return outcome
 
     def run(self, case):

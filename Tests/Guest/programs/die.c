@@ -18,7 +18,8 @@ int main(int argc, char **argv) {
   if (strcmp(how, "jump") == 0) ((void (*volatile)(void))NULL)();
   if (strcmp(how, "text") == 0) *(volatile char *)main = 1;
   if (strcmp(how, "ud2") == 0) __asm__ volatile("ud2");
-  if (strcmp(how, "divide") == 0) __asm__ volatile("xor %%ecx, %%ecx; xor %%edx, %%edx; divl %%ecx" : : : "ecx", "edx", "eax");
+  if (strcmp(how, "divide") == 0)
+    __asm__ volatile("xor %%ecx, %%ecx; xor %%edx, %%edx; divl %%ecx" : : : "ecx", "edx", "eax");
   if (strcmp(how, "int3") == 0) __asm__ volatile("int3");
   if (strcmp(how, "hlt") == 0) __asm__ volatile("hlt");
   if (strcmp(how, "overflow") == 0) return recurse(0);

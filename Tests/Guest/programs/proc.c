@@ -75,7 +75,8 @@ int main(int argc, char **argv) {
   CHECK_EQ(length % 16, 0);
   int same = 0;
   for (ssize_t at = 0; at < length; at += 16)
-    if (*(unsigned long *)(buffer + at) == AT_RANDOM) same = *(unsigned long *)(buffer + at + 8) == getauxval(AT_RANDOM);
+    if (*(unsigned long *)(buffer + at) == AT_RANDOM)
+      same = *(unsigned long *)(buffer + at + 8) == getauxval(AT_RANDOM);
   CHECK_THAT("auxv holds what the program was given", same);
 
   char *area = mmap(NULL, 8192, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -137,9 +138,9 @@ int main(int argc, char **argv) {
   CHECK_EQ(ppid, getppid());
   CHECK_EQ(fields, 52);
   CHECK(slurp("/proc/self/status") > 0);
-  const char *status[] = {"Name", "Umask", "State", "Tgid", "Pid", "PPid", "TracerPid", "Uid", "Gid", "FDSize", "VmPeak",
-                          "VmSize", "VmRSS", "VmData", "VmStk", "VmExe", "Threads", "SigQ", "SigPnd", "SigBlk", "SigIgn",
-                          "SigCgt", "Cpus_allowed", "voluntary_ctxt_switches"};
+  const char *status[] = {"Name", "Umask", "State", "Tgid", "Pid", "PPid", "TracerPid", "Uid", "Gid", "FDSize",
+                          "VmPeak", "VmSize", "VmRSS", "VmData", "VmStk", "VmExe", "Threads", "SigQ", "SigPnd",
+                          "SigBlk", "SigIgn", "SigCgt", "Cpus_allowed", "voluntary_ctxt_switches"};
   for (size_t i = 0; i < sizeof status / sizeof *status; i++) check_report(has_field(status[i]), __LINE__, status[i]);
   CHECK(slurp("/proc/self/statm") > 0);
   unsigned long pages[7];
