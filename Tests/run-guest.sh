@@ -26,14 +26,15 @@ done
 ((${#parts[@]})) || parts=(programs differential machines bad-input)
 
 passed=0 failed=0
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 # run TITLE COMMAND... runs a part, and adds the numbers of its closing line.
 run() {
-  local title=$1 output numbers
+  local title=$1 numbers
   shift
   echo "== $title"
-  exec 3>&1
-  output=$("$@" | tee /dev/fd/3 | tail -n 1)
-  numbers=$(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed.*/\1 \2/p' <<<"$output")
+  "$@" 2>&1 | tee "$log"
+  numbers=$(tail -n 1 "$log" | sed -nE 's/^([0-9]+) passed, ([0-9]+) failed.*/\1 \2/p')
   if [[ -z $numbers ]]; then
     echo "$title ended without a result" >&2
     numbers="0 1"
@@ -50,7 +51,7 @@ for part in "${parts[@]}"; do
     make -s -f Tests/Guest/Makefile O=build/tests || exit 1
     ;;&
   programs)
-    run "programs of Tests/Guest" differential --list Tests/Guest/programs.toml --times build/differential/times.json
+    run "programs of Tests/Guest" differential --list Tests/Guest/programs.toml --times build/differential/times-programs.json
     ;;
   machines)
     run "machines" differential --list Tests/Guest/machines.toml --times build/differential/times-machines.json

@@ -174,6 +174,8 @@ def main():
         document = tomllib.load(file)
     chosen = [{**document.get("defaults", {}), **case} for case in document["case"]
               if re.search(options.filter, case["name"])]
+    if not options.dry_run:
+        guest.require()
     scratch = os.path.join(TOP, "build/differential")
     os.makedirs(scratch, exist_ok=True)
     passed = failed = 0

@@ -7,6 +7,7 @@ write subtrees as a newc archive to EXPORT_PORT when the program has ended.
 import gzip
 import os
 import subprocess
+import sys
 
 import newc
 from cases import REPOSITORY
@@ -22,6 +23,13 @@ EXPORT_PORT = 0x503
 PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,%@^~?*")
 
 MACHINES = {"pc": "x86pc", "q35": "x86q35", "microvm": "microvm"}
+
+
+def require():
+    """Ends the run when what it needs has not been built."""
+    for needed in (KERNEL, QEMU_GUEST, MKINITRD):
+        if not os.path.exists(needed):
+            sys.exit(f"{os.path.relpath(needed, REPOSITORY)} is missing; build it first")
 
 
 def quoted(word):

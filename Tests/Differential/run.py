@@ -323,9 +323,7 @@ def main():
     if options.install:
         install(sorted({package for case in chosen for package in case.packages}))
     if options.guest == "qemu":
-        for needed in (guest.KERNEL, guest.QEMU_GUEST, guest.MKINITRD):
-            if not os.path.exists(needed):
-                sys.exit(f"run.py: {os.path.relpath(needed, cases.REPOSITORY)} is missing; build it first")
+        guest.require()
     runner = Runner(options, scratch, known)
     start = time.monotonic()
     passed, failed, results = 0, 0, []
