@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// Swift compiles these with other target features than C's, and LLVM inlines across that only when told to.
+#define CSHIMS_INLINE static inline __attribute__((always_inline))
+
 #include "cshims_config.h"
 #include "layout.h"
 
@@ -39,7 +42,7 @@ struct cshims_features {
 
 extern struct cshims_cpu cshims_boot_cpu;
 extern struct cshims_features cshims_features;
-static inline struct cshims_features cshims_get_features(void) { return cshims_features; }
+CSHIMS_INLINE struct cshims_features cshims_get_features(void) { return cshims_features; }
 
 // Loads GDT, IDT and TSS, sets the control registers and the system call MSRs of this CPU.
 void cshims_cpu_initialize(void *double_fault_stack_top);
@@ -47,55 +50,55 @@ void cshims_cpu_initialize(void *double_fault_stack_top);
 void cshims_set_kernel_stack(uint64_t top);
 void cshims_set_dispatch(bool traced);
 
-static inline void *cshims_thread(void) {
+CSHIMS_INLINE void *cshims_thread(void) {
   void *thread;
   __asm__ volatile("movq %%gs:%c1, %0" : "=r"(thread) : "i"(CSHIMS_CPU_THREAD));
   return thread;
 }
-static inline void cshims_set_thread(void *thread) { cshims_boot_cpu.thread = thread; }
-static inline void cshims_set_work(uint64_t work) { cshims_boot_cpu.work = work; }
-static inline uint64_t cshims_work(void) { return cshims_boot_cpu.work; }
+CSHIMS_INLINE void cshims_set_thread(void *thread) { cshims_boot_cpu.thread = thread; }
+CSHIMS_INLINE void cshims_set_work(uint64_t work) { cshims_boot_cpu.work = work; }
+CSHIMS_INLINE uint64_t cshims_work(void) { return cshims_boot_cpu.work; }
 
-static inline void cshims_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
+CSHIMS_INLINE void cshims_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
   __asm__ volatile("cpuid" : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3]) : "a"(leaf), "c"(subleaf));
 }
-static inline uint64_t cshims_read_msr(uint32_t msr) {
+CSHIMS_INLINE uint64_t cshims_read_msr(uint32_t msr) {
   uint32_t low, high;
   __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
   return (uint64_t)high << 32 | low;
 }
-static inline void cshims_write_msr(uint32_t msr, uint64_t value) {
+CSHIMS_INLINE void cshims_write_msr(uint32_t msr, uint64_t value) {
   __asm__ volatile("wrmsr" ::"c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
 }
-static inline uint64_t cshims_read_tsc(void) {
+CSHIMS_INLINE uint64_t cshims_read_tsc(void) {
   uint32_t low, high;
   __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
   return (uint64_t)high << 32 | low;
 }
-static inline uint64_t cshims_read_cr2(void) {
+CSHIMS_INLINE uint64_t cshims_read_cr2(void) {
   uint64_t value;
   __asm__ volatile("movq %%cr2, %0" : "=r"(value));
   return value;
 }
-static inline uint64_t cshims_read_cr3(void) {
+CSHIMS_INLINE uint64_t cshims_read_cr3(void) {
   uint64_t value;
   __asm__ volatile("movq %%cr3, %0" : "=r"(value));
   return value;
 }
-static inline void cshims_write_cr3(uint64_t value) { __asm__ volatile("movq %0, %%cr3" ::"r"(value) : "memory"); }
-static inline void cshims_invlpg(uint64_t address) {
+CSHIMS_INLINE void cshims_write_cr3(uint64_t value) { __asm__ volatile("movq %0, %%cr3" ::"r"(value) : "memory"); }
+CSHIMS_INLINE void cshims_invlpg(uint64_t address) {
   __asm__ volatile("invlpg (%0)" ::"r"(address) : "memory");
 }
 // Waits for an interrupt with interrupts on, then turns them off again. `sti` takes effect after the next
 // instruction, so no wake-up is lost between the two.
-static inline void cshims_idle(void) { __asm__ volatile("sti; hlt; cli" ::: "memory"); }
+CSHIMS_INLINE void cshims_idle(void) { __asm__ volatile("sti; hlt; cli" ::: "memory"); }
 // Lets pending interrupts in: a preemption point.
-static inline void cshims_interrupt_window(void) { __asm__ volatile("sti; nop; cli" ::: "memory"); }
-static inline void cshims_halt(void) {
+CSHIMS_INLINE void cshims_interrupt_window(void) { __asm__ volatile("sti; nop; cli" ::: "memory"); }
+CSHIMS_INLINE void cshims_halt(void) {
   for (;;) __asm__ volatile("cli; hlt");
 }
-static inline void cshims_pause(void) { __asm__ volatile("pause"); }
-static inline bool cshims_random(uint64_t *out) {
+CSHIMS_INLINE void cshims_pause(void) { __asm__ volatile("pause"); }
+CSHIMS_INLINE bool cshims_random(uint64_t *out) {
   uint8_t ok;
   __asm__ volatile("rdrand %0; setc %1" : "=r"(*out), "=qm"(ok));
   return ok;
@@ -111,36 +114,36 @@ void cshims_set_user_gs_base(uint64_t base);
 
 // MARK: Ports and device memory
 
-static inline void cshims_out8(uint16_t port, uint8_t value) { __asm__ volatile("outb %0, %1" ::"a"(value), "Nd"(port)); }
-static inline void cshims_out16(uint16_t port, uint16_t value) { __asm__ volatile("outw %0, %1" ::"a"(value), "Nd"(port)); }
-static inline void cshims_out32(uint16_t port, uint32_t value) { __asm__ volatile("outl %0, %1" ::"a"(value), "Nd"(port)); }
-static inline uint8_t cshims_in8(uint16_t port) {
+CSHIMS_INLINE void cshims_out8(uint16_t port, uint8_t value) { __asm__ volatile("outb %0, %1" ::"a"(value), "Nd"(port)); }
+CSHIMS_INLINE void cshims_out16(uint16_t port, uint16_t value) { __asm__ volatile("outw %0, %1" ::"a"(value), "Nd"(port)); }
+CSHIMS_INLINE void cshims_out32(uint16_t port, uint32_t value) { __asm__ volatile("outl %0, %1" ::"a"(value), "Nd"(port)); }
+CSHIMS_INLINE uint8_t cshims_in8(uint16_t port) {
   uint8_t value;
   __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
   return value;
 }
-static inline uint16_t cshims_in16(uint16_t port) {
+CSHIMS_INLINE uint16_t cshims_in16(uint16_t port) {
   uint16_t value;
   __asm__ volatile("inw %1, %0" : "=a"(value) : "Nd"(port));
   return value;
 }
-static inline uint32_t cshims_in32(uint16_t port) {
+CSHIMS_INLINE uint32_t cshims_in32(uint16_t port) {
   uint32_t value;
   __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
   return value;
 }
-static inline void cshims_out8_string(uint16_t port, const void *bytes, size_t count) {
+CSHIMS_INLINE void cshims_out8_string(uint16_t port, const void *bytes, size_t count) {
   __asm__ volatile("rep outsb" : "+S"(bytes), "+c"(count) : "d"(port) : "memory");
 }
-static inline uint8_t cshims_mmio_read8(uint64_t address) { return *(volatile uint8_t *)address; }
-static inline uint16_t cshims_mmio_read16(uint64_t address) { return *(volatile uint16_t *)address; }
-static inline uint32_t cshims_mmio_read32(uint64_t address) { return *(volatile uint32_t *)address; }
-static inline uint64_t cshims_mmio_read64(uint64_t address) { return *(volatile uint64_t *)address; }
-static inline void cshims_mmio_write8(uint64_t address, uint8_t value) { *(volatile uint8_t *)address = value; }
-static inline void cshims_mmio_write16(uint64_t address, uint16_t value) { *(volatile uint16_t *)address = value; }
-static inline void cshims_mmio_write32(uint64_t address, uint32_t value) { *(volatile uint32_t *)address = value; }
-static inline void cshims_mmio_write64(uint64_t address, uint64_t value) { *(volatile uint64_t *)address = value; }
-static inline void cshims_memory_barrier(void) { __asm__ volatile("mfence" ::: "memory"); }
+CSHIMS_INLINE uint8_t cshims_mmio_read8(uint64_t address) { return *(volatile uint8_t *)address; }
+CSHIMS_INLINE uint16_t cshims_mmio_read16(uint64_t address) { return *(volatile uint16_t *)address; }
+CSHIMS_INLINE uint32_t cshims_mmio_read32(uint64_t address) { return *(volatile uint32_t *)address; }
+CSHIMS_INLINE uint64_t cshims_mmio_read64(uint64_t address) { return *(volatile uint64_t *)address; }
+CSHIMS_INLINE void cshims_mmio_write8(uint64_t address, uint8_t value) { *(volatile uint8_t *)address = value; }
+CSHIMS_INLINE void cshims_mmio_write16(uint64_t address, uint16_t value) { *(volatile uint16_t *)address = value; }
+CSHIMS_INLINE void cshims_mmio_write32(uint64_t address, uint32_t value) { *(volatile uint32_t *)address = value; }
+CSHIMS_INLINE void cshims_mmio_write64(uint64_t address, uint64_t value) { *(volatile uint64_t *)address = value; }
+CSHIMS_INLINE void cshims_memory_barrier(void) { __asm__ volatile("mfence" ::: "memory"); }
 
 // MARK: User memory. Each returns how many bytes were NOT copied; a fault ends the copy at the exact byte.
 
@@ -181,7 +184,7 @@ void cshims_triple_fault(void);
 // Addresses of the linker script's symbols, as functions: Swift imports an array of unknown length badly.
 #define CSHIMS_ADDRESS(name) \
   extern char cshims_##name[]; \
-  static inline const void *cshims_address_##name(void) { return cshims_##name; }
+  CSHIMS_INLINE const void *cshims_address_##name(void) { return cshims_##name; }
 CSHIMS_ADDRESS(image_start)
 CSHIMS_ADDRESS(text_end)
 CSHIMS_ADDRESS(rodata_end)
@@ -194,7 +197,7 @@ CSHIMS_ADDRESS(vdso_start)
 CSHIMS_ADDRESS(vdso_end)
 // The TSC at the first instruction.
 extern uint64_t cshims_entry_tsc;
-static inline uint64_t cshims_get_entry_tsc(void) { return cshims_entry_tsc; }
+CSHIMS_INLINE uint64_t cshims_get_entry_tsc(void) { return cshims_entry_tsc; }
 
 // MARK: Entry points that Boot exports
 
