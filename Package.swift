@@ -112,6 +112,7 @@ if isKernel {
       path: "Tests/Support/FileSystemTesting"),
     test("VFSCoreTests", ["VFSCore", "Kernel", "Platform", "Support", "LinuxABI", "FileSystemTesting"]),
     test("RamFSTests", ["RamFS", "VFSCore", "Kernel", "Platform", "Support", "LinuxABI", "FileSystemTesting"]),
+    test("DevFSTests", ["DevFS", "VFSCore", "Kernel", "Platform", "Support", "LinuxABI", "FileSystemTesting"]),
     test("CpioFSTests", ["CpioFS", "VFSCore", "Kernel", "Platform", "Support", "LinuxABI", "FileSystemTesting"]),
   ]
   targets += hostTools
