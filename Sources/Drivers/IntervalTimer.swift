@@ -16,10 +16,9 @@ struct IntervalTimer {
     Ports.write8(0x40, 0)
   }
 
-  /// The counter, which counts downwards, with the time stamp of when it was latched. The narrowest of `attempts`
-  /// brackets counts: whatever interrupted this CPU widens one.
-  static func sample(attempts: Int = 2) -> CounterSample {
-    CounterSample.best(attempts) {
+  /// The counter, which counts downwards, with the time stamp of when it was latched.
+  static func sample() -> CounterSample {
+    CounterSample.best {
       Ports.write8(0x43, 0)
     } value: {
       let low = Ports.read8(0x40)
@@ -35,17 +34,25 @@ struct CounterSample: Equatable {
   /// How far off the time stamp may be.
   var uncertainty: UInt64
 
+  /// Reads a counter several times, and keeps the reading that took least: whatever interrupts this CPU, a host's
+  /// scheduler or the translation of code that runs for the first time, widens a bracket. Goes on while that gets
+  /// better by half.
+  ///
   /// - Parameters:
   ///   - latch: Makes the device hold its value: the moment that the time stamps bracket.
   ///   - value: Gives what was held.
-  static func best(_ attempts: Int, latch: () -> Void, value: () -> UInt64) -> CounterSample {
+  static func best(latch: () -> Void, value: () -> UInt64) -> CounterSample {
     var best = CounterSample(timeStamp: 0, value: 0, uncertainty: .max)
-    for _ in 0..<attempts {
+    // A fixed number of rounds would be unrolled, and each round be new code.
+    var patience = 2
+    while patience > 0 {
+      patience -= 1
       let before = CPU.timeStampCounter
       latch()
       let width = CPU.timeStampCounter &- before
       let value = value()
       if width < best.uncertainty {
+        if width < best.uncertainty / 2 { patience = 2 }
         best = CounterSample(timeStamp: before &+ width / 2, value: value, uncertainty: width)
       }
     }

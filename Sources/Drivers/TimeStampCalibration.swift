@@ -59,9 +59,10 @@ public final class TimeStampCalibration {
     apicStart = Self.sample(localAPIC)
   }
 
+  @inline(never)
   private static func sample(_ localAPIC: LocalAPIC) -> CounterSample {
     var value: UInt64 = 0
-    return CounterSample.best(3) {
+    return CounterSample.best {
       value = UInt64(localAPIC.currentCount)
     } value: {
       value
@@ -142,7 +143,7 @@ public final class TimeStampCalibration {
   /// seconds; each measurement makes the next one possible, as the interval timer wraps every 55 ms.
   public func refine(_ clock: Clock) {
     guard canRefine, current != 0 else { return }
-    let now = IntervalTimer.sample(attempts: 3)
+    let now = IntervalTimer.sample()
     guard
       let rate = Self.refined(
         start: intervalStart, now: now, estimate: current, counterRate: IntervalTimer.ticksPerSecond,

@@ -1,20 +1,17 @@
 public import LinuxABI
 internal import Platform
 
-/// Gives device registers addresses in the kernel's slot, uncached, upwards from `AddressLayout.deviceBase`.
+/// Gives device registers addresses in the kernel's slot, uncached.
 ///
 /// Mappings stay for good: devices do not go away. Every process shares the kernel's slot, so all see them.
 public final class DeviceMapper {
-  private struct Mapping {
-    var physical: UInt
-    var count: UInt
-    var address: UInt
-  }
+  /// Physical addresses below this are mapped at `AddressLayout.deviceBase` plus themselves, so that what is mapped
+  /// already needs no list. All that a PC has lies there, but for large 64-bit windows of PCI.
+  private static var directLimit: UInt { 1 << 36 }
 
   private let table: PageTable
   private let frames: FrameAllocator
-  private var next = AddressLayout.deviceBase
-  private var mappings: [Mapping] = []
+  private var nextHigh = AddressLayout.deviceBase + DeviceMapper.directLimit
 
   /// Maps into `table`, whose kernel slot every other table shares.
   public init(table: PageTable, frames: FrameAllocator) {
@@ -23,26 +20,28 @@ public final class DeviceMapper {
   }
 
   /// Maps `count` bytes of device memory at `physical`, which need not be aligned, and returns the kernel's address of
-  /// the first. What is mapped already is not mapped again.
+  /// the first.
   ///
   /// - Throws: `EINVAL` for an empty range or one beyond the physical address space, `ENOMEM`.
   public func map(physical: UInt, count: Int) throws(Errno) -> UInt {
-    guard count > 0, physical < 1 << 52, count <= 1 << 32 else { throw .EINVAL }
+    guard count > 0, count <= 1 << 30, physical < 1 << 52 else { throw .EINVAL }
     let start = pageFloor(physical)
-    let size = physical - start + UInt(count)
-    for mapping in mappings where mapping.physical <= start && start + size <= mapping.physical + mapping.count {
-      return mapping.address + (physical - mapping.physical)
+    let end = physical + UInt(count)
+    var address = AddressLayout.deviceBase + start
+    if end > Self.directLimit {
+      address = nextHigh
+      nextHigh += pageFloor(end - start + UInt(pageSize - 1))
     }
-    let address = next
-    var offset: UInt = 0
-    while offset < size {
-      let entry = PageTableEntry(
-        start + offset, [.present, .writable, .writeThrough, .uncached, .global, .noExecute])
-      try table.map(address + offset, entry, frames)
-      offset += UInt(pageSize)
+    let result = address + (physical - start)
+    var page = start
+    while page < end {
+      let location = try table.makeEntryLocation(address, frames)
+      // What is there is the same page, from an earlier call.
+      PhysicalMemory.store(
+        PageTableEntry(page, [.present, .writable, .writeThrough, .uncached, .global, .noExecute]), at: location)
+      address += UInt(pageSize)
+      page += UInt(pageSize)
     }
-    next = address + offset
-    mappings.append(Mapping(physical: start, count: offset, address: address))
-    return address + (physical - start)
+    return result
   }
 }

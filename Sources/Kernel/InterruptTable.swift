@@ -4,19 +4,23 @@
 public final class InterruptTable {
   public typealias Handler = () -> Void
 
-  /// The vectors that devices may have: above the CPU's exceptions and the legacy controllers' ranges.
-  public static var deviceVectors: Range<UInt8> { 0x30..<0xe0 }
+  /// The vectors of interrupt lines, in the order of the lines: above the CPU's exceptions and the legacy controllers'.
+  public static var lineVectors: Range<UInt8> { 0x30..<0x60 }
+  /// The vectors of messages.
+  public static var messageVectors: Range<UInt8> { 0x60..<0xe0 }
   public static var timerVector: UInt8 { 0xef }
   public static var spuriousVector: UInt8 { 0xff }
 
   private var handlers = [Handler?](repeating: nil, count: 256)
-  private var nextDevice = InterruptTable.deviceVectors.lowerBound
+  private var nextMessage = InterruptTable.messageVectors.lowerBound
   /// Tells the interrupt controller that an interrupt has been served. Set by the one who starts the controller.
   public var endOfInterrupt: Handler = {}
   /// Interrupts that nobody had registered for, the spurious ones of the local APIC among them.
   public private(set) var unhandledCount: UInt64 = 0
 
   public init() {}
+
+  public func hasHandler(_ vector: UInt8) -> Bool { handlers[Int(vector)] != nil }
 
   /// Sets what serves `vector`, in place of what did.
   public func setHandler(_ vector: UInt8, _ handler: @escaping Handler) { handlers[Int(vector)] = handler }
@@ -30,11 +34,11 @@ public final class InterruptTable {
     }
   }
 
-  /// Takes a vector that no device has yet; nil when all are taken.
-  public func allocateVector() -> UInt8? {
-    guard Self.deviceVectors.contains(nextDevice) else { return nil }
-    defer { nextDevice += 1 }
-    return nextDevice
+  /// Takes a message's vector that no device has yet; nil when all are taken.
+  public func allocateMessageVector() -> UInt8? {
+    guard Self.messageVectors.contains(nextMessage) else { return nil }
+    defer { nextMessage += 1 }
+    return nextMessage
   }
 
   /// Serves an interrupt. The controller is told afterwards, so that a level-triggered line is quiet by then.

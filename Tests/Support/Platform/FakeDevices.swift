@@ -67,3 +67,12 @@ extension CPU {
   public static func writeMSR(_ msr: UInt32, _ value: UInt64) {}
   public static func tripleFault() -> Never { fatalError("the machine was reset") }
 }
+
+/// Memory that a device reads and writes too, by physical address.
+public enum SharedMemory {
+  public static func load16(at physical: UInt) -> UInt16 { PhysicalMemory.load(at: physical) }
+  public static func load32(at physical: UInt) -> UInt32 { PhysicalMemory.load(at: physical) }
+  public static func store16(_ value: UInt16, at physical: UInt) { PhysicalMemory.store(value, at: physical) }
+  public static func store32(_ value: UInt32, at physical: UInt) { PhysicalMemory.store(value, at: physical) }
+  public static func store64(_ value: UInt64, at physical: UInt) { PhysicalMemory.store(value, at: physical) }
+}
