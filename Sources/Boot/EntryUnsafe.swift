@@ -1,34 +1,66 @@
 internal import Kernel
 internal import LinuxABI
 internal import Platform
+internal import Process
 internal import Support
+internal import Syscalls
 
-// Every entry point that assembly calls.
+// Every entry point that assembly calls. Interrupts are off in all of them.
 
+// SAFETY: set once by kernel_main before any other entry can happen, and never changed; one CPU.
+nonisolated(unsafe) private var machine: Machine?
+// SAFETY: as above. A place of its own, since every system call reads it.
+nonisolated(unsafe) private var syscalls: SyscallTable?
+
+/// The first Swift code, on the boot stack. `kind` is 0 for PVH and 1 for the Linux boot protocol.
 @c public func kernel_main(_ information: UInt, _ kind: UInt) {
   unsafe heap.start(at: Image.earlyHeap.address, count: Image.earlyHeap.count)
   CPU.initialize(faultStackTop: Image.faultStackTop)
-  let log = Log { line in Ports.write8(0x3f8, line.bytes.rawBytes) }
-  log.level = .debug
-  guard let boot = try? BootInformation(at: information, kind == 0 ? .pvh : .linux) else { CPU.halt() }
-  log(.info) { $0.append("memory regions "); $0.append(decimal: boot.memory.count)
-     for r in boot.memory { $0.append(" "); $0.append(address: r.start); $0.append("-"); $0.append(address: r.end) }
-     $0.append(" cmd "); $0.append(bytes: boot.commandLine) }
-  var reserved = [BootInformation.Region(start: Image.start, end: Image.end)]
-  if let initrd = boot.initrd { reserved.append(initrd) }
-  guard let map = try? MemoryMap(boot, reserved: reserved, attach: { unsafe heap.attach($0) }) else { log(.error, "no memory"); CPU.halt() }
-  log(.info) { $0.append("free frames "); $0.append(decimal: map.frames.freeFrames) ; $0.append(" tsc "); $0.append(decimal: UInt(CPU.timeStampCounter - Image.entryTimeStamp))}
-  Ports.write16(0x501, 0x21)
-  CPU.halt()
+  let table = SyscallTable()
+  unsafe syscalls = table
+  let made = Machine(information, kind == 0 ? .pvh : .linux) { allocator in unsafe heap.attach(allocator) }
+  unsafe machine = made
+  made.run()
 }
 
+/// An exception or interrupt, from the program or from the kernel.
 @c public func kernel_trap(_ frame: UnsafeMutableRawPointer) {
+  // SAFETY: entry code passes the frame it has just saved.
   let registers = unsafe SavedRegisters(frame)
-  let log = Log { line in Ports.write8(0x3f8, line.bytes.rawBytes) }
-  log(.error) { $0.append("trap "); $0.append(decimal: UInt(registers.frame.vector)); $0.append(" rip "); $0.append(address: UInt(registers.frame.rip)); $0.append(" cr2 "); $0.append(address: CPU.faultAddress) }
-  Ports.write16(0x501, 0x22)
-  CPU.halt()
+  let vector = registers.frame.vector
+  guard let machine = unsafe machine else { earlyPanic(registers) }
+  if vector >= 32 {
+    machine.interrupts.dispatch(UInt8(truncatingIfNeeded: vector))
+    return
+  }
+  if registers.frame.isUser {
+    Thread.currentThread.handleTrap(registers, faultAddress: CPU.faultAddress)
+    return
+  }
+  // The kernel itself: a copy from or to the program's memory may fault, anything else is a bug.
+  if let fixup = CPU.fixup(registers.frame.rip) {
+    let address = CPU.faultAddress
+    if vector == 14, address < UserAddress.limit {
+      let access: KernelFault = registers.frame.error & 2 != 0 ? .write : .read
+      if machine.resolve(access, at: address) { return }
+    }
+    registers.frame.rip = fixup
+    return
+  }
+  machine.panic(registers)
 }
-@c public func kernel_syscall(_ frame: UnsafeMutableRawPointer) -> UInt64 { 0 }
-@c public func kernel_syscall_traced(_ frame: UnsafeMutableRawPointer) -> UInt64 { 0 }
-@c public func kernel_exit_work(_ frame: UnsafeMutableRawPointer) {}
+
+@c public func kernel_syscall(_ frame: UnsafeMutableRawPointer) -> Int {
+  // SAFETY: as in kernel_trap; the table stands since kernel_main.
+  unsafe syscalls.unsafelyUnwrapped.dispatch(Thread.currentThread, SavedRegisters(frame))
+}
+
+@c public func kernel_syscall_traced(_ frame: UnsafeMutableRawPointer) -> Int {
+  // SAFETY: as in kernel_syscall.
+  unsafe syscalls.unsafelyUnwrapped.dispatchTraced(Thread.currentThread, SavedRegisters(frame))
+}
+
+/// The way back to the program has something to do.
+@c public func kernel_exit_work(_ frame: UnsafeMutableRawPointer) {
+  Thread.currentThread.leaveKernel()
+}

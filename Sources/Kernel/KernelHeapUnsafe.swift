@@ -144,17 +144,6 @@ internal import Platform
     return frame.number
   }
 
-  /// Bytes that an allocation really has.
-  public func size(of pointer: UnsafeMutableRawPointer) -> Int {
-    guard let frames = unsafe frames else { return 0 }
-    let frame = UInt32(truncatingIfNeeded: (UInt(bitPattern: pointer) - AddressLayout.kernelBase) >> pageShift)
-    // SAFETY: see `attach`.
-    return unsafe frames._withUnsafeGuaranteedRef { allocator in
-      let record = allocator.record(frame)
-      return record.state == .slab ? Self.size(ofClass: Int(record.order)) : pageSize << Int(record.order)
-    }
-  }
-
   /// Gives back what `allocate` handed out. What came from the early area stays there.
   public mutating func free(_ pointer: UnsafeMutableRawPointer) {
     let address = UInt(bitPattern: pointer)

@@ -17,6 +17,9 @@ public final class Log {
     line.append(byte: UInt8(ascii: "\n"))
     write(line)
   }
+  /// Writes a line that somebody asked for by name, whatever the level: a trace.
+  public func trace(_ build: (inout TextBuffer) -> Void) { self(.error, build) }
+
   public func callAsFunction(_ level: LogLevel, _ text: StaticString) {
     self(level) { $0.append(text) }
   }

@@ -1,5 +1,6 @@
-public import ELFLoader
+internal import ELFLoader
 public import LinuxABI
+internal import Support
 
 /// Why a program was not started: the errno that execve(2) gives, and a line for whoever has only the console.
 public struct ExecutionError: Error {

@@ -1,10 +1,10 @@
 internal import ELFLoader
-public import Kernel
-public import LinuxABI
+internal import Kernel
+internal import LinuxABI
 internal import Mmap
 internal import Platform
 internal import Support
-public import VFSCore
+internal import VFSCore
 
 /// What execve(2) needs to know of the files of a program before the old one is given up: the program after all `#!`
 /// lines, its plan, and its interpreter's.
@@ -70,7 +70,7 @@ struct ProgramImage {
     _ path: [UInt8], _ context: FileSystemContext
   ) throws(ExecutionError) -> OpenFile {
     do throws(Errno) {
-      return try context.openForExecution(path)
+      return try context.openExecutable(path)
     } catch {
       throw ExecutionError(error, path)
     }
@@ -130,7 +130,7 @@ struct ProgramImage {
     }
     let file: OpenFile
     do throws(Errno) {
-      file = try context.openForExecution(path)
+      file = try context.openExecutable(path)
     } catch {
       var reason = TextBuffer()
       reason.append("cannot open the interpreter ")

@@ -8,8 +8,8 @@ public struct ResourceLimits {
   /// RLIM_INFINITY
   public static let infinity: UInt64 = .max
 
-  /// What Linux gives the first process.
-  public init(stack: UInt64) {
+  /// What Linux gives the first process of a machine with this many bytes of memory.
+  public init(stack: UInt64, memory: UInt64) {
     soft = InlineArray(repeating: Self.infinity)
     hard = InlineArray(repeating: Self.infinity)
     soft[ResourceLimits.stack] = stack
@@ -18,6 +18,12 @@ public struct ResourceLimits {
     hard[ResourceLimits.openFiles] = 1_048_576
     soft[ResourceLimits.lockedMemory] = 8 << 20
     hard[ResourceLimits.lockedMemory] = 8 << 20
+    // One stack of 16 KiB in an eighth of memory makes the most threads; half of them may be one user's.
+    let threads = memory / (16384 * 8) / 2
+    soft[ResourceLimits.processes] = threads
+    hard[ResourceLimits.processes] = threads
+    soft[ResourceLimits.pendingSignals] = threads
+    hard[ResourceLimits.pendingSignals] = threads
     soft[ResourceLimits.messageQueueBytes] = 819_200
     hard[ResourceLimits.messageQueueBytes] = 819_200
     soft[ResourceLimits.nice] = 0
@@ -29,10 +35,12 @@ public struct ResourceLimits {
   static let data = 2
   static let stack = 3
   static let core = 4
+  static let processes = 6
   static let openFiles = 7
   static let lockedMemory = 8
   static let addressSpace = 9
   static let messageQueueBytes = 12
+  static let pendingSignals = 11
   static let nice = 13
   static let realTimePriority = 14
 

@@ -1,5 +1,5 @@
-public import Kernel
-public import LinuxABI
+internal import Kernel
+internal import LinuxABI
 internal import Mmap
 public import VFSCore
 
@@ -15,7 +15,7 @@ extension System {
         frames, kernelTable: kernelTable, zeroFrame: zeroFrame, layout: layout, stackLimit: defaultStackLimit)
       let process = UserProcess(
         self, pid: nextPID(), memory: memory, files: files, fileSystem: fileSystem,
-        limits: ResourceLimits(stack: UInt64(defaultStackLimit)))
+        limits: ResourceLimits(stack: UInt64(defaultStackLimit), memory: UInt64(frames.totalFrames * pageSize)))
       thread = Thread(process, tid: process.pid, stackTop: try stacks.allocate(), name: [])
       process.threads.append(thread)
       processes.append(process)

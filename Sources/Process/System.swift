@@ -3,8 +3,8 @@
 // Syscalls above.
 public import Kernel
 public import LinuxABI
-public import Mmap
-public import VFSCore
+internal import Mmap
+internal import VFSCore
 
 /// What all processes share: the Linux personality's one object, made by `Boot`.
 public final class System {
@@ -29,6 +29,7 @@ public final class System {
   private var lastPID: Int32 = 0
   /// Called when the first process has ended: the machine's end.
   public var machineExit: ((ExitStatus) -> Void)?
+  public let futexes = FutexTable()
   /// uname(2)'s node and domain names.
   public var hostName: [UInt8] = [UInt8]("(none)".utf8)
   public var domainName: [UInt8] = [UInt8]("(none)".utf8)

@@ -1,5 +1,6 @@
 public import Kernel
-public import LinuxABI
+internal import LinuxABI
+internal import Mmap
 public import Platform
 
 /// A thread of a program.
@@ -14,6 +15,7 @@ public final class Thread: Task {
   private var gsBase: UInt64 = 0
 
   public let signals = ThreadSignals()
+  public var scheduling = SchedulingParameters()
   /// prctl(PR_SET_NAME), at most 15 bytes.
   public var name: [UInt8]
   /// set_tid_address(2): cleared and woken when the thread ends.
@@ -39,7 +41,8 @@ public final class Thread: Task {
   /// The thread that runs now. Every system call and every fault from ring 3 is one's.
   @inline(__always)
   public static var currentThread: Thread {
-    unsafeDowncast(Task.current, to: Thread.self)
+    // SAFETY: no other kind of task ever comes from ring 3.
+    unsafe unsafeDowncast(Task.current, to: Thread.self)
   }
 
   public override func start() -> Never {
@@ -116,6 +119,8 @@ public final class Thread: Task {
   /// Ends this thread. The last one ends the process.
   func end(_ status: ExitStatus) -> Never {
     if process.threads.count == 1, process.pendingExit == nil { process.pendingExit = status }
+    releaseFutexes()
+    process.usage.endedThreadTime &+= cpuTime
     process.threadEnded(self)
     scheduler.exit()
   }

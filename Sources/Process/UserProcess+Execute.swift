@@ -1,6 +1,6 @@
 internal import ELFLoader
-public import Kernel
-public import LinuxABI
+internal import Kernel
+internal import LinuxABI
 internal import Mmap
 internal import Platform
 internal import Support
@@ -33,8 +33,9 @@ extension UserProcess {
     auxiliaryVector = loaded.auxiliaryVector
     codeRange = loaded.codeRange
     stackStart = loaded.stack.stackPointer
-    files.closeOnExecute()
+    files.closeOnExec()
     signals.resetForExecute()
+    timers.removeAll(keepingIntervalTimers: true)
     thread.signals.resetForExecute()
     thread.clearChildTID = 0
     thread.robustList = 0

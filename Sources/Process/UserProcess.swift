@@ -1,5 +1,5 @@
 public import Kernel
-public import LinuxABI
+internal import LinuxABI
 public import Mmap
 public import VFSCore
 
@@ -17,6 +17,11 @@ public final class UserProcess {
   public internal(set) var files: FileDescriptorTable
   public internal(set) var fileSystem: FileSystemContext
   public let signals = ProcessSignals()
+  public let timers = ProcessTimers()
+  /// User, groups and capabilities; changed by `changeIdentity`.
+  public internal(set) var identity = Identity.root
+  public var attributes = ProcessAttributes()
+  public internal(set) var usage = ResourceUsage()
   public var limits: ResourceLimits
 
   /// The program that runs: what /proc/self/exe points to.
@@ -68,6 +73,7 @@ public final class UserProcess {
     guard threads.isEmpty else { return }
     let status = pendingExit ?? .exited(0)
     exitStatus = status
+    timers.removeAll(keepingIntervalTimers: false)
     files.closeAll()
     if pid == 1 { system.machineExit?(status) }
   }

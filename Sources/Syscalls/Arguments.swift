@@ -1,7 +1,7 @@
 public import Kernel
 public import LinuxABI
 public import Support
-public import VFSCore
+internal import VFSCore
 
 // How the types of handlers' arguments come from registers and look in a trace.
 
@@ -31,14 +31,14 @@ public struct Address: SyscallArgument {
 
 /// A file descriptor argument. Only the low 32 bits count, as in Linux.
 public struct Descriptor: SyscallArgument {
-  public let value: Int
-  public init(register: UInt64) { value = Int(Int32(truncatingIfNeeded: register)) }
+  public let value: Int32
+  public init(register: UInt64) { value = Int32(truncatingIfNeeded: register) }
   public func describe(_ context: TraceContext, into line: inout TextBuffer) {
     if value == -100 {
       line.append("AT_FDCWD")
     } else {
       line.append("fd:")
-      line.append(decimal: value)
+      line.append(decimal: Int(value))
     }
   }
 }

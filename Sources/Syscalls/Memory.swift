@@ -2,6 +2,7 @@ internal import Kernel
 internal import LinuxABI
 internal import Mmap
 internal import Process
+internal import Support
 internal import VFSCore
 
 /// mmap(2) and its family.

@@ -1,13 +1,13 @@
 // Syscalls: one row per system call. A row is a number, a name and a handler; its types say how arguments come from
 // registers and how a trace line shows them. Handlers decode, look up and delegate to Process, Mmap and VFSCore.
-public import Kernel
+internal import Kernel
 public import LinuxABI
 public import Platform
 public import Process
 public import Support
 
 /// A value that a system call takes in a register.
-public protocol SyscallArgument {
+public protocol SyscallArgument: SendableMetatype {
   /// Makes the value from the register; every bit pattern is one.
   init(register: UInt64)
   /// Writes the value as a trace line shows it, after the call.
@@ -40,14 +40,14 @@ public enum ResultKind: Sendable {
 }
 
 /// A row of the table.
-public struct Syscall {
+public struct Syscall: Sendable {
   public let number: Int
   public let name: StaticString
   let result: ResultKind
   /// Runs the handler with the registers' arguments.
-  let invoke: (Thread, SavedRegisters) throws(Errno) -> Int
+  let invoke: @Sendable (Thread, SavedRegisters) throws(Errno) -> Int
   /// Writes the arguments, separated by commas.
-  let describe: (TraceContext, inout TextBuffer) -> Void
+  let describe: @Sendable (TraceContext, inout TextBuffer) -> Void
 }
 
 extension Syscall {
@@ -63,7 +63,7 @@ extension Syscall {
 
   public init(
     _ number: Int, _ name: StaticString, _ result: ResultKind = .number,
-    _ handler: @escaping (Thread) throws(Errno) -> Int
+    _ handler: @escaping @Sendable (Thread) throws(Errno) -> Int
   ) {
     self.number = number
     self.name = name
@@ -74,7 +74,7 @@ extension Syscall {
 
   public init<A: SyscallArgument>(
     _ number: Int, _ name: StaticString, _ result: ResultKind = .number,
-    _ handler: @escaping (Thread, A) throws(Errno) -> Int
+    _ handler: @escaping @Sendable (Thread, A) throws(Errno) -> Int
   ) {
     self.number = number
     self.name = name
@@ -85,7 +85,7 @@ extension Syscall {
 
   public init<A: SyscallArgument, B: SyscallArgument>(
     _ number: Int, _ name: StaticString, _ result: ResultKind = .number,
-    _ handler: @escaping (Thread, A, B) throws(Errno) -> Int
+    _ handler: @escaping @Sendable (Thread, A, B) throws(Errno) -> Int
   ) {
     self.number = number
     self.name = name
@@ -99,7 +99,7 @@ extension Syscall {
 
   public init<A: SyscallArgument, B: SyscallArgument, C: SyscallArgument>(
     _ number: Int, _ name: StaticString, _ result: ResultKind = .number,
-    _ handler: @escaping (Thread, A, B, C) throws(Errno) -> Int
+    _ handler: @escaping @Sendable (Thread, A, B, C) throws(Errno) -> Int
   ) {
     self.number = number
     self.name = name
@@ -116,7 +116,7 @@ extension Syscall {
 
   public init<A: SyscallArgument, B: SyscallArgument, C: SyscallArgument, D: SyscallArgument>(
     _ number: Int, _ name: StaticString, _ result: ResultKind = .number,
-    _ handler: @escaping (Thread, A, B, C, D) throws(Errno) -> Int
+    _ handler: @escaping @Sendable (Thread, A, B, C, D) throws(Errno) -> Int
   ) {
     self.number = number
     self.name = name
@@ -135,7 +135,7 @@ extension Syscall {
 
   public init<A: SyscallArgument, B: SyscallArgument, C: SyscallArgument, D: SyscallArgument, E: SyscallArgument>(
     _ number: Int, _ name: StaticString, _ result: ResultKind = .number,
-    _ handler: @escaping (Thread, A, B, C, D, E) throws(Errno) -> Int
+    _ handler: @escaping @Sendable (Thread, A, B, C, D, E) throws(Errno) -> Int
   ) {
     self.number = number
     self.name = name
@@ -158,7 +158,7 @@ extension Syscall {
     A: SyscallArgument, B: SyscallArgument, C: SyscallArgument, D: SyscallArgument, E: SyscallArgument, F: SyscallArgument
   >(
     _ number: Int, _ name: StaticString, _ result: ResultKind = .number,
-    _ handler: @escaping (Thread, A, B, C, D, E, F) throws(Errno) -> Int
+    _ handler: @escaping @Sendable (Thread, A, B, C, D, E, F) throws(Errno) -> Int
   ) {
     self.number = number
     self.name = name

@@ -1,0 +1,181 @@
+internal import CpioFS
+internal import Drivers
+internal import Kernel
+internal import LinuxABI
+internal import Mmap
+internal import Platform
+internal import Process
+internal import RamFS
+internal import Support
+internal import VFSCore
+
+extension Machine {
+  /// Mounts the file systems, loads the program and goes over to it.
+  func run() -> Never {
+    var stages = stages
+    interrupts.setHandler(InterruptTable.timerVector) { [self] in
+      timers.expire()
+      if scheduler.hasReady { CPU.exitWork = true }
+    }
+    report(parameters.diagnostics)
+
+    let environment = FileSystemEnvironment(frames: frames, clock: clock)
+    let namespace = Namespace(environment, root: makeRoot(environment), source: [UInt8]("rootfs".utf8))
+    let context = FileSystemContext(namespace)
+    mountDefaults(context, environment)
+    stages.mark("files")
+
+    let system = makeSystem()
+    system.machineExit = { [self] status in
+      switch status {
+      case .exited(let code): power.powerOff(.exit(status: code))
+      case .killed(let signal): power.powerOff(.signal(UInt8(signal.rawValue)))
+      }
+    }
+    let files = FileDescriptorTable()
+    openConsole(files, namespace)
+
+    let environmentVariables = parameters.environment
+    let arguments = parameters.programArguments
+    guard let name = arguments.first else { fail([UInt8]("no program: the command line names none".utf8)) }
+    let path = findProgram(name, environmentVariables, context)
+    let thread: Thread
+    do {
+      thread = try system.startFirstProcess(
+        path, arguments: arguments, environment: environmentVariables, files: files, fileSystem: context)
+    } catch {
+      fail(error.message, status: error.errno == .ENOENT ? 127 : 126)
+    }
+    stages.mark("program")
+    if parameters.boolean(.bootTimes) == true {
+      var text = TextBuffer()
+      stages.describe(clock, into: &text)
+      log(.error) { $0.append(bytes: text.bytes) }
+    }
+    CPU.setTracing(parameters.boolean(.strace) ?? BuildConfiguration.tracesSystemCalls)
+    scheduler.adopt(thread)
+    CPU.returnToUser(thread.registers)
+  }
+
+  private func report(_ diagnostics: [CommandLineDiagnostic]) {
+    var isFatal = false
+    for diagnostic in diagnostics {
+      let isError: Bool
+      switch diagnostic.severity {
+      case .error: isError = true
+      default: isError = false
+      }
+      isFatal = isFatal || isError
+      log(isError ? .error : .warn) { $0.append(bytes: diagnostic.message) }
+    }
+    if isFatal { power.powerOff(.exit(status: 125)) }
+  }
+
+  /// The root: the initrd, or an empty file system.
+  private func makeRoot(_ environment: FileSystemEnvironment) -> FileSystem {
+    let root = CpioFileSystem(environment)
+    if let wanted = initrd.wanted {
+      let total = information.memory.reduce(UInt(0)) { $0 + $1.end - $1.start }
+      log(.error) {
+        $0.append("initrd: no room to decompress it: ")
+        $0.append(decimal: wanted >> 10)
+        $0.append(" KiB wanted, ")
+        $0.append(decimal: total >> 10)
+        $0.append(" KiB of memory in all")
+      }
+      power.powerOff(.exit(status: 125))
+    }
+    guard var archive = initrd.loaded else { return root }
+    if let room = initrd.room {
+      let (count, fault) = Gzip.inflate(archive, into: room)
+      if let fault { fail([UInt8]("initrd: ".utf8) + fault.bytes, status: 125) }
+      archive = BootInformation.Region(start: room.start, end: room.start + count)
+    }
+    do {
+      try root.load(archive)
+    } catch {
+      fail([UInt8]("initrd: ".utf8) + error.message, status: 125)
+    }
+    if root.outOfSpace { fail([UInt8]("initrd: too little memory for its directory".utf8), status: 125) }
+    return root
+  }
+
+  private func mountDefaults(_ context: FileSystemContext, _ environment: FileSystemEnvironment) {
+    let places: [(StaticString, StaticString)] = [("/tmp", "mode=1777"), ("/run", "mode=755")]
+    for (place, options) in places {
+      mount(place.bytes, context) { () throws(Errno) in try RamFileSystem.make(environment, options: options.bytes) }
+    }
+  }
+
+  /// Mounts a file system at a directory, which is made if it is missing.
+  private func mount(_ place: [UInt8], _ context: FileSystemContext, _ make: () throws(Errno) -> FileSystem) {
+    do throws(Errno) {
+      let path: Path
+      do throws(Errno) {
+        path = try context.resolve(place)
+      } catch {
+        try context.makeDirectory(place, mode: FileMode(rawValue: 0o755))
+        path = try context.resolve(place)
+      }
+      let fileSystem = try make()
+      context.namespace.mount(fileSystem, at: path, source: fileSystem.typeName.bytes)
+    } catch {
+      log(.warn) {
+        $0.append("cannot mount ")
+        $0.append(bytes: place)
+        $0.append(": ")
+        $0.append(error.text)
+      }
+    }
+  }
+
+  private func makeSystem() -> System {
+    do throws(Errno) {
+      let zeroFrame = try frames.allocate(.kernel, zeroed: true)
+      let data = try VdsoData(following: clock, frames)
+      var vdso = [data.frame]
+      for physical in stride(from: Image.vdsoStart, to: Image.vdsoEnd, by: pageSize) { vdso.append(PageFrame(physical: physical)) }
+      return System(
+        frames: frames, kernelTable: kernelTable, scheduler: scheduler, clock: clock,
+        stacks: KernelStacks(kernelTable, frames), log: log, random: RandomSource(), zeroFrame: zeroFrame, vdso: vdso,
+        randomizesAddresses: parameters.boolean(.addressRandomization) ?? true,
+        defaultStackLimit: BuildConfiguration.stackSize)
+    } catch {
+      fail([UInt8]("boot: no memory for the program".utf8), status: 125)
+    }
+  }
+
+  /// The program's path: as given, or where `$PATH` has it.
+  private func findProgram(_ name: [UInt8], _ environment: [[UInt8]], _ context: FileSystemContext) -> [UInt8] {
+    let key = [UInt8]("PATH=".utf8)
+    if name.contains(UInt8(ascii: "/")) { return name }
+    var search = [UInt8]("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".utf8)
+    for variable in environment where variable.starts(with: key) { search = [UInt8](variable[key.count...]) }
+    for directory in search.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false) {
+      let candidate = directory.isEmpty ? name : [UInt8](directory) + [UInt8(ascii: "/")] + name
+      if let file = try? context.openExecutable(candidate) {
+        try? file.closed()
+        return candidate
+      }
+    }
+    return name
+  }
+
+  private func openConsole(_ files: FileDescriptorTable, _ namespace: Namespace) {
+    let file = ConsoleFile(serial, namespace)
+    for _ in 0..<3 { _ = try? files.insert(file) }
+  }
+}
+
+final class ConsoleFile: OpenFile {
+  let serial: Serial16550?
+  init(_ serial: Serial16550?, _ namespace: Namespace) {
+    self.serial = serial
+    super.init(namespace.makeAnonymousPath(mode: FileMode(rawValue: 0o020600)), .O_RDWR)
+  }
+  override func write(from reader: inout UserReader, at position: Int64?) throws(Errno) -> Int {
+    let bytes = try reader.read(4096)
+    serial?.write(bytes.rawBytes)
+    return bytes.count
+  }
+}
