@@ -73,6 +73,8 @@ public enum FakeMachine {
 
   private static let start = ContinuousClock.now
   static var nanoseconds: UInt64 {
+    // `start` is made at its first use, which must not come after this reading of the clock.
+    let start = start
     let elapsed = (ContinuousClock.now - start).components
     return UInt64(elapsed.seconds) * 1_000_000_000 + UInt64(elapsed.attoseconds / 1_000_000_000)
   }

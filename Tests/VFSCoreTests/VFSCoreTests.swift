@@ -1,4 +1,0 @@
-import FileSystemTesting
-import Testing
-
-@testable import VFSCore
