@@ -4,10 +4,13 @@ internal import Support
 /// Why a file that begins with `#!` names no interpreter.
 public enum ScriptError: Error, Equatable, Sendable {
   case noInterpreter
+  /// The file ends, or has a NUL, where the interpreter's path would be.
+  case emptyInterpreter
   /// The interpreter's path may go on behind the bytes that are looked at.
   case tooLong
 
-  public var errno: Errno { .ENOEXEC }
+  /// The error of execve(2). Linux opens an empty path as the working directory, which it may not execute.
+  public var errno: Errno { self == .emptyInterpreter ? .EACCES : .ENOEXEC }
 
   /// One line without its end, such as `FILE: script names no interpreter behind #!`.
   public func message(file: [UInt8]) -> [UInt8] {
@@ -15,7 +18,7 @@ public enum ScriptError: Error, Equatable, Sendable {
     text.append(bytes: file)
     text.append(": ")
     switch self {
-    case .noInterpreter: text.append("script names no interpreter behind #!")
+    case .noInterpreter, .emptyInterpreter: text.append("script names no interpreter behind #!")
     case .tooLong: text.append("script's interpreter has a path longer than 255 bytes")
     }
     return text.bytes
@@ -58,7 +61,7 @@ public struct ScriptLine: Equatable, Sendable {
     let separator = Self.terminator(buffer, from: name, through: end)
     // Both parts end at the line's end and, as strings of C, at a NUL.
     interpreter = Self.string(buffer[name..<min(separator ?? end, end)])
-    guard !interpreter.isEmpty else { throw .noInterpreter }
+    guard !interpreter.isEmpty else { throw .emptyInterpreter }
     if let separator, separator < end, buffer[separator] != 0,
       let argument = Self.firstNonBlank(buffer, from: separator, through: end), argument < end
     {

@@ -26,8 +26,8 @@ private func parse(_ bytes: [UInt8]) -> [String] {
     // Without a line end Linux does not see the blanks as trailing.
     ("#!/bin/sh ", ["/bin/sh", ""]),
     ("#!/bin/sh\r\n", ["/bin/sh\r"]),
-    ("#!\n", ["noInterpreter"]), ("#!", ["noInterpreter"]), ("#!  \t\n", ["noInterpreter"]),
-    ("#!  ", ["noInterpreter"]), ("#!\n/bin/sh\n", ["noInterpreter"]),
+    ("#!\n", ["noInterpreter"]), ("#!", ["emptyInterpreter"]), ("#!  \t\n", ["noInterpreter"]),
+    ("#!  ", ["emptyInterpreter"]), ("#! \0/bin/sh\n", ["emptyInterpreter"]), ("#!\n/bin/sh\n", ["noInterpreter"]),
     ("#!/bin/sh\0-e\n", ["/bin/sh"]),
   ])
   func readsTheLine(text: String, expected: [String]) {
@@ -52,5 +52,6 @@ private func parse(_ bytes: [UInt8]) -> [String] {
     let message = ScriptError.noInterpreter.message(file: Array("X".utf8))
     #expect(String(decoding: message, as: UTF8.self) == "X: script names no interpreter behind #!")
     #expect(ScriptError.tooLong.errno == .ENOEXEC)
+    #expect(ScriptError.emptyInterpreter.errno == .EACCES)
   }
 }
