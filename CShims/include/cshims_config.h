@@ -16,8 +16,6 @@ struct cshims_config {
   bool search_path;
   // APPELFLOADER_VFSEXEC_ENVPWD: start the program in $PWD.
   bool change_to_pwd;
-  // APPELFLOADER_VFSEXEC_EXECBIT: refuse a program without execute permission.
-  bool require_execute_permission;
   // APPELFLOADER_STACK_NBPAGES: the soft limit of the program's stack, in bytes.
   uint64_t stack_size;
 };

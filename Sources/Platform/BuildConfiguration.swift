@@ -11,8 +11,6 @@ public enum BuildConfiguration {
   public static var searchesPath: Bool { cshims_get_config().search_path }
   /// Whether the program starts in `$PWD`.
   public static var startsInPWD: Bool { cshims_get_config().change_to_pwd }
-  /// Whether a program without execute permission is refused.
-  public static var requiresExecutePermission: Bool { cshims_get_config().require_execute_permission }
   /// The soft limit of the program's stack, in bytes.
   public static var stackSize: UInt { UInt(cshims_get_config().stack_size) }
   /// The built-in program's path, or nil when the first word of the command line names the program.

@@ -20,9 +20,6 @@ const struct cshims_config cshims_config = {
 #ifdef CONFIG_APPELFLOADER_VFSEXEC_ENVPWD
   .change_to_pwd = true,
 #endif
-#ifdef CONFIG_APPELFLOADER_VFSEXEC_EXECBIT
-  .require_execute_permission = true,
-#endif
   .stack_size = (uint64_t)CONFIG_APPELFLOADER_STACK_NBPAGES << 12,
 };
 
