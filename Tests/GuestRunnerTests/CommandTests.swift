@@ -52,7 +52,7 @@ struct CommandTests {
   @Test("The accelerator")
   func accelerator() throws {
     #expect(values(of: "-accel", in: try command(kvm: true) { _ in }) == ["kvm"])
-    #expect(values(of: "-cpu", in: try command(kvm: true) { _ in }) == ["host"])
+    #expect(values(of: "-cpu", in: try command(kvm: true) { _ in }) == ["host,-arch-capabilities"])
     #expect(values(of: "-accel", in: try command(kvm: true) { $0.forcesEmulation = true }) == ["tcg"])
   }
 

@@ -85,11 +85,25 @@ struct MachineTests {
     #expect(result.errors == "(qemu) info status\nVM status: paused (prelaunch)\n(qemu) info name\nmy guest\n")
   }
 
+  @Test("A paused guest waits for its monitor, whose socket goes with it")
+  func paused() throws {
+    let result = try directory.shell(
+      """
+      export TMPDIR=$PWD; (printf abc | \(tool) -W -k image -t microvm -P 2> note; echo $?) & 
+      while [ ! -s note ]; do sleep 0.05; done
+      perl -MIO::Socket::UNIX -e '$s = IO::Socket::UNIX->new($ARGV[0]) or die; print $s "cont\\n"; 1 while <$s>' \
+        qemu-guest*/monitor.socket > /dev/null
+      wait; ls -d qemu-guest* 2>/dev/null; grep -c 'the guest is paused' note
+      """)
+    #expect(result.text == "abc200\n1\n")
+  }
+
   @Test("A guest in the background leaves its files")
   func background() throws {
     let result = try directory.shell(
       """
       export TMPDIR=$PWD; \(tool) -x -W -k image -t microvm > info || exit 1
+      trap "kill $(sed -n 's/^pid: *//p' info) 2>/dev/null" EXIT
       console=$(sed -n 's/^console: *\\([^ ]*\\) .*/\\1/p' info)
       status=$(sed -n 's/^status: *\\([^ ]*\\) .*/\\1/p' info)
       perl -MIO::Socket::UNIX -e '$s = IO::Socket::UNIX->new($ARGV[0]) or die; print $s "hi\\x10\\x04"; 

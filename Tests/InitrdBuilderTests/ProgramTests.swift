@@ -82,6 +82,26 @@ struct ProgramTests {
     #expect(error!.description.hasPrefix("the program interpreter /lib/ld-none.so.9 of \(directory["prog"]) is"))
   }
 
+  @Test("A program of musl finds its libraries as musl does", .enabled(if: findProgram("musl-gcc") != nil))
+  func musl() throws {
+    let built = try directory.shell(
+      #"""
+      mkdir lib; echo 'int f(void){return 0;}' | musl-gcc -shared -fPIC -xc - -o lib/libf.so
+      echo 'int f(void);int main(void){return f();}' | musl-gcc -xc - -o prog -Llib -lf '-Wl,-rpath,$ORIGIN/lib'
+      """#)
+    #expect(built.end == .exited(0), "\(built.errors)")
+    try pack(InitrdRequest(output: directory["out.cpio"], programs: ["\(directory["prog"]):/app/prog"]))
+    let present = try names()
+    for file in ["app/prog", "app/lib/libf.so"] { #expect(present.contains(file), "\(file)") }
+    // musl reads $ORIGIN from /proc, which is not there.
+    let result = try directory.shell(
+      """
+      mkdir out && (cd out && cpio -id --quiet < ../out.cpio)
+      [ "$(id -u)" != 0 ] || LD_LIBRARY_PATH=/app/lib chroot out /app/prog || echo failed
+      """)
+    #expect(result.text == "" && result.errors == "")
+  }
+
   @Test("A script brings its interpreter, through env as well")
   func scripts() throws {
     try directory.shell(

@@ -195,8 +195,10 @@ final class GuestProcess {
 
   // MARK: Both
 
-  /// True when there is something to do before the guest runs.
-  private var needsControl: Bool { !options.monitorCommands.isEmpty || options.processors != nil }
+  /// True when there is something to do before the guest runs; for a paused guest, to know that its monitor is there.
+  private var needsControl: Bool {
+    !options.monitorCommands.isEmpty || options.processors != nil || options.startsPaused
+  }
 
   private func start(
     _ command: QEMUCommand, _ descriptors: [(child: Int32, own: Descriptor)], group: ChildProcess.Group,

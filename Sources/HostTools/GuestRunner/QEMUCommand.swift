@@ -77,7 +77,8 @@ struct QEMUCommand {
       add("-global", "virtio-mmio.force-legacy=false")
     }
     let isAccelerated = host.isKVMUsable && !options.forcesEmulation
-    add("-accel", isAccelerated ? "kvm" : "tcg", "-cpu", isAccelerated ? "host" : "max")
+    // The guest has no use for this register, and nested KVMs that announce it may refuse to set it.
+    add("-accel", isAccelerated ? "kvm" : "tcg", "-cpu", isAccelerated ? "host,-arch-capabilities" : "max")
     add("-m", options.memory)
     if options.sockets * options.cores > 1 {
       add("-smp", "sockets=\(options.sockets),cores=\(options.cores),threads=1")

@@ -28,9 +28,14 @@ public final class TemporaryDirectory: Sendable {
   }
 
   /// Runs a shell script in the directory, with standard input from /dev/null unless it says otherwise.
+  ///
+  /// A script that takes minutes is killed with what it started: a tool that hangs must not hang the tests.
   @discardableResult
   public func shell(_ script: String) throws -> CommandResult {
-    try run(["/bin/sh", "-c", "cd \(shellQuoted(path.description)) || exit 99\n\(script)"])
+    try run([
+      "/usr/bin/timeout", "-k", "5", "180", "/bin/sh", "-c",
+      "cd \(shellQuoted(path.description)) || exit 99\n\(script)",
+    ])
   }
 
   /// The path of `name` in the directory, as text.
