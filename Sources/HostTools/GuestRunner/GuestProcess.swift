@@ -120,13 +120,12 @@ final class GuestProcess {
       let timeout = deadline.map { Int32(max(0, min($0 - monotonicMilliseconds(), 60_000))) }
       let readiness = waitFor(interests, milliseconds: timeout)
 
-      if readiness[0].ready { return fatalSignal }
-      if readiness[1].ready {
-        while let signal = signals.next() {
-          if signal == Signal.interrupt && options.ignoresInterrupt { continue }
-          terminate(signal)
-        }
+      // The signals come first: a terminal's Ctrl-C ends QEMU at the same time.
+      while let signal = signals.next() {
+        if signal == Signal.interrupt && options.ignoresInterrupt { continue }
+        terminate(signal)
       }
+      if readiness[0].ready { return fatalSignal }
       if let outputIndex, readiness[outputIndex].gone {
         isOutputGone = true
         deadline = deadline ?? monotonicMilliseconds() + Self.unreadMilliseconds
