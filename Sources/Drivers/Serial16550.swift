@@ -108,6 +108,9 @@ public final class Serial16550 {
     setInterrupts(interrupts | 0x01)
   }
 
+  /// Takes input, or leaves it with the port and so with whoever sends it.
+  public func setInputEnabled(_ enabled: Bool) { setInterrupts(enabled ? interrupts | 0x01 : interrupts & ~0x01) }
+
   private func setInterrupts(_ mask: UInt8) {
     guard mask != interrupts else { return }
     interrupts = mask
