@@ -1,4 +1,5 @@
 internal import CpioFS
+internal import DevFS
 internal import Drivers
 internal import Kernel
 internal import LinuxABI
@@ -22,21 +23,32 @@ extension Machine {
     let environment = FileSystemEnvironment(frames: frames, clock: clock)
     let namespace = Namespace(environment, root: makeRoot(environment), source: [UInt8]("rootfs".utf8))
     let context = FileSystemContext(namespace)
+    let console = Console(
+      serial, clock: clock, input: parameters.standardInput ?? .tty, output: parameters.standardOutput ?? .tty)
+    console.register(in: environment.devices)
+    let random = RandomSource()
+    MemoryDevices(random, log).register(in: environment.devices)
     mountDefaults(context, environment)
     stages.mark("files")
 
-    let system = makeSystem()
+    let system = makeSystem(random)
     system.machineExit = { [self] status in
+      let exported = parameters.list(.export)
+      if !exported.isEmpty {
+        var export = TreeExport(power)
+        export.write(exported, context)
+      }
       switch status {
       case .exited(let code): power.powerOff(.exit(status: code))
       case .killed(let signal): power.powerOff(.signal(UInt8(signal.rawValue)))
       }
     }
     let files = FileDescriptorTable()
-    openConsole(files, namespace)
+    openConsole(console, files, context, system)
 
     let environmentVariables = parameters.environment
-    let arguments = parameters.programArguments
+    if BuildConfiguration.startsInPWD { changeToWorkingDirectory(environmentVariables, context) }
+    let arguments = (BuildConfiguration.program.map { [$0] } ?? []) + parameters.programArguments
     guard let name = arguments.first else { fail([UInt8]("no program: the command line names none".utf8)) }
     let path = findProgram(name, environmentVariables, context)
     let thread: Thread
@@ -101,7 +113,10 @@ extension Machine {
   }
 
   private func mountDefaults(_ context: FileSystemContext, _ environment: FileSystemEnvironment) {
-    let places: [(StaticString, StaticString)] = [("/tmp", "mode=1777"), ("/run", "mode=755")]
+    mount([UInt8]("/dev".utf8), context) { () throws(Errno) in DeviceFileSystem(environment) }
+    let places: [(StaticString, StaticString)] = [
+      ("/tmp", "mode=1777"), ("/run", "mode=755"), ("/dev/shm", "mode=1777"),
+    ]
     for (place, options) in places {
       mount(place.bytes, context) { () throws(Errno) in try RamFileSystem.make(environment, options: options.bytes) }
     }
@@ -129,7 +144,7 @@ extension Machine {
     }
   }
 
-  private func makeSystem() -> System {
+  private func makeSystem(_ random: RandomSource) -> System {
     do throws(Errno) {
       let zeroFrame = try frames.allocate(.kernel, zeroed: true)
       let data = try VdsoData(following: clock, frames)
@@ -137,7 +152,7 @@ extension Machine {
       for physical in stride(from: Image.vdsoStart, to: Image.vdsoEnd, by: pageSize) { vdso.append(PageFrame(physical: physical)) }
       return System(
         frames: frames, kernelTable: kernelTable, scheduler: scheduler, clock: clock,
-        stacks: KernelStacks(kernelTable, frames), log: log, random: RandomSource(), zeroFrame: zeroFrame, vdso: vdso,
+        stacks: KernelStacks(kernelTable, frames), log: log, random: random, zeroFrame: zeroFrame, vdso: vdso,
         randomizesAddresses: parameters.boolean(.addressRandomization) ?? true,
         defaultStackLimit: BuildConfiguration.stackSize)
     } catch {
@@ -148,7 +163,7 @@ extension Machine {
   /// The program's path: as given, or where `$PATH` has it.
   private func findProgram(_ name: [UInt8], _ environment: [[UInt8]], _ context: FileSystemContext) -> [UInt8] {
     let key = [UInt8]("PATH=".utf8)
-    if name.contains(UInt8(ascii: "/")) { return name }
+    if name.contains(UInt8(ascii: "/")) || !BuildConfiguration.searchesPath { return name }
     var search = [UInt8]("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".utf8)
     for variable in environment where variable.starts(with: key) { search = [UInt8](variable[key.count...]) }
     for directory in search.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false) {
@@ -161,21 +176,44 @@ extension Machine {
     return name
   }
 
-  private func openConsole(_ files: FileDescriptorTable, _ namespace: Namespace) {
-    let file = ConsoleFile(serial, namespace)
-    for _ in 0..<3 { _ = try? files.insert(file) }
+  /// Goes to `$PWD`, where the environment has one.
+  private func changeToWorkingDirectory(_ environment: [[UInt8]], _ context: FileSystemContext) {
+    let key = [UInt8]("PWD=".utf8)
+    guard let variable = environment.last(where: { $0.starts(with: key) }) else { return }
+    let directory = [UInt8](variable[key.count...])
+    do throws(Errno) {
+      try context.changeDirectory(directory)
+    } catch {
+      log(.warn) {
+        $0.append("cannot change to $PWD, ")
+        $0.append(bytes: directory)
+        $0.append(": ")
+        $0.append(error.text)
+      }
+    }
   }
-}
 
-final class ConsoleFile: OpenFile {
-  let serial: Serial16550?
-  init(_ serial: Serial16550?, _ namespace: Namespace) {
-    self.serial = serial
-    super.init(namespace.makeAnonymousPath(mode: FileMode(rawValue: 0o020600)), .O_RDWR)
-  }
-  override func write(from reader: inout UserReader, at position: Int64?) throws(Errno) -> Int {
-    let bytes = try reader.read(4096)
-    serial?.write(bytes.rawBytes)
-    return bytes.count
+  private func openConsole(
+    _ console: Console, _ files: FileDescriptorTable, _ context: FileSystemContext, _ system: System
+  ) {
+    console.terminal.processes = ConsoleProcesses(system)
+    // The first process has number 1, leads its session and group, and is in the foreground.
+    console.terminal.session = 1
+    console.terminal.foregroundGroup = 1
+    do throws(Errno) {
+      try console.open(files, context)
+    } catch {
+      log(.warn) {
+        $0.append("cannot open the console: ")
+        $0.append(error.text)
+      }
+    }
+    guard let serial else { return }
+    do throws(Errno) {
+      try controller.connect(line: Serial16550.consoleLine, .edge) { serial.handleInterrupt() }
+      serial.enableInput()
+    } catch {
+      log(.warn, "no interrupt for the console: there is no input")
+    }
   }
 }

@@ -42,6 +42,7 @@ public final class TimeStampCalibration {
   private var apicStart = CounterSample(timeStamp: 0, value: 0, uncertainty: .max)
   private var intervalStart = CounterSample(timeStamp: 0, value: 0, uncertainty: .max)
   private var current: UInt64 = 0
+  private var source = Source.assumed
 
   /// Starts the counters.
   ///
@@ -97,6 +98,7 @@ public final class TimeStampCalibration {
   public func finish() -> Result {
     let result = known ?? measure()
     current = result.timeStampTicksPerSecond
+    source = result.source
     return result
   }
 
@@ -138,9 +140,21 @@ public final class TimeStampCalibration {
   /// Whether `refine` can make a difference: not where the machine stated the rate.
   public var canRefine: Bool { known == nil && intervalStart.value != 0xffff }
 
+  /// Has `refine` called when it can better what is known: after a second and after half a minute, and after a tenth of
+  /// a second too when the interval timer was all there was at boot.
+  public func scheduleRefinement(_ clock: Clock, _ timers: TimerQueue) {
+    guard canRefine else { return }
+    let start = clock.now
+    var delays: [UInt64] = [30_000_000_000, 1_000_000_000]
+    if source != .apicTimer { delays.append(100_000_000) }
+    for delay in delays {
+      timers.add(TimerEntry { [self] in refine(clock) }, at: start + delay)
+    }
+  }
+
   /// Compares the time stamp counter with the interval timer over all the time since boot, and corrects `clock` and the
-  /// local APIC's deadlines. Takes some microseconds. To be called from a timer after 100 ms and again after some
-  /// seconds; each measurement makes the next one possible, as the interval timer wraps every 55 ms.
+  /// local APIC's deadlines. Takes some microseconds. The interval timer wraps every 55 ms; each call makes the estimate
+  /// good enough to tell how often it has by the next.
   public func refine(_ clock: Clock) {
     guard canRefine, current != 0 else { return }
     let now = IntervalTimer.sample()

@@ -9,3 +9,12 @@ extension Array where Element == UInt8 {
     }
   }
 }
+
+extension RawSpan {
+  /// The byte at an offset, which must lie in the span.
+  @inline(__always)
+  public func byte(at offset: Int) -> UInt8 {
+    // SAFETY: every byte of a raw span is initialised; unsafeLoad checks the bounds.
+    unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self)
+  }
+}

@@ -1,0 +1,96 @@
+internal import DevFS
+internal import Drivers
+internal import Kernel
+internal import LinuxABI
+internal import Platform
+internal import Process
+internal import Support
+internal import VFSCore
+
+/// The serial port as what a terminal or a stream sits on.
+final class SerialConsole: ConsoleDevice {
+  private let serial: Serial16550?
+
+  init(_ serial: Serial16550?) { self.serial = serial }
+
+  func write(_ bytes: RawSpan) { serial?.write(bytes) }
+  func setInputEnabled(_ enabled: Bool) { serial?.setInputEnabled(enabled) }
+}
+
+/// The program's standard streams: one terminal, or pipes where the other side is none.
+struct Console {
+  let device: SerialConsole
+  let terminal: Terminal
+  private let inputStream: ConsoleStream?
+  private let outputStream: ConsoleStream?
+  private let pipe: PipeInput?
+
+  /// - Parameters:
+  ///   - input: What standard input is; a terminal unless the command line says otherwise.
+  ///   - output: The same for standard output and standard error.
+  init(_ serial: Serial16550?, clock: Clock, input: ConsoleMode, output: ConsoleMode) {
+    let device = SerialConsole(serial)
+    self.device = device
+    terminal = Terminal(device, number: DeviceNumber(major: 4, minor: 64), clock: clock)
+    let pipe = input == .pipe ? PipeInput(device) : nil
+    self.pipe = pipe
+    inputStream = pipe.map { ConsoleStream(device, input: $0) }
+    outputStream = output == .pipe ? ConsoleStream(device, input: nil) : nil
+    let terminal = terminal
+    serial?.onInput = { bytes in
+      var received: [UInt8] = []
+      received.reserveCapacity(bytes.byteCount)
+      for i in 0..<bytes.byteCount { received.append(bytes.byte(at: i)) }
+      if let pipe { pipe.receive(received) } else { terminal.receive(received) }
+    }
+  }
+
+  /// Makes the device nodes work.
+  func register(in devices: DeviceRegistry) {
+    let terminal = terminal
+    let driver = TerminalDriver(terminal)
+    devices.register(driver, .S_IFCHR, major: 5, minors: 1...1)
+    devices.register(driver, .S_IFCHR, major: 4, minors: 64...64)
+    devices.register(
+      ControllingTerminalDriver { terminal.session != 0 ? terminal : nil }, .S_IFCHR, major: 5, minors: 0...0)
+  }
+
+  /// Opens descriptors 0, 1 and 2.
+  func open(_ files: FileDescriptorTable, _ context: FileSystemContext) throws(Errno) {
+    let path = try context.resolve([UInt8]("/dev/console".utf8))
+    if let inputStream {
+      _ = try files.insert(inputStream.open(.O_RDONLY, in: context.namespace))
+    } else {
+      _ = try files.insert(TerminalFile(path, outputStream == nil ? .O_RDWR : .O_RDONLY, terminal))
+    }
+    let output: OpenFile =
+      outputStream?.open(.O_WRONLY, in: context.namespace) ?? TerminalFile(path, .O_RDWR, terminal)
+    _ = try files.insert(output)
+    _ = try files.insert(output)
+  }
+}
+
+/// The processes behind the console's terminal: the first one leads its session.
+final class ConsoleProcesses: TerminalProcesses {
+  private let system: System
+
+  init(_ system: System) { self.system = system }
+
+  private var current: UserProcess { Thread.currentThread.process }
+  var currentSession: Int32 { current.session }
+  var currentGroup: Int32 { current.group }
+  var isSessionLeader: Bool { current.session == current.pid }
+  func isGroup(_ group: Int32, of session: Int32) -> Bool {
+    system.processes.contains { $0.group == group && $0.session == session }
+  }
+  func setControllingTerminal(_ terminal: Terminal?) {}
+  func send(_ signal: Signal, toGroup group: Int32) {
+    for process in system.processes where process.group == group {
+      process.send(SigInfo(signal: signal, code: SignalCode.SI_KERNEL))
+    }
+  }
+  func stopBackground(_ signal: Signal) throws(Errno) {
+    send(signal, toGroup: currentGroup)
+    throw .ERESTARTSYS
+  }
+}
