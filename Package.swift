@@ -113,6 +113,7 @@ if isKernel {
     test("VFSCoreTests", ["VFSCore", "Kernel", "Platform", "Support", "LinuxABI", "FileSystemTesting"]),
     test("RamFSTests", ["RamFS", "VFSCore", "Kernel", "Platform", "Support", "LinuxABI", "FileSystemTesting"]),
     test("DevFSTests", ["DevFS", "VFSCore", "Kernel", "Platform", "Support", "LinuxABI", "FileSystemTesting"]),
+    test("ProcFSTests", ["ProcFS", "VFSCore", "Kernel", "Platform", "Support", "LinuxABI", "FileSystemTesting"]),
     test("CpioFSTests", ["CpioFS", "VFSCore", "Kernel", "Platform", "Support", "LinuxABI", "FileSystemTesting"]),
   ]
   targets += hostTools

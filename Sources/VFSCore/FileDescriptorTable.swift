@@ -53,6 +53,9 @@ public final class FileDescriptorTable {
     return try anyFile(at: fd)
   }
 
+  /// Numbers that the table has room for without growing: FDSize in /proc/PID/status.
+  public var capacity: Int { max(files.count, 64) }
+  /// Numbers in use.
   public var count: Int { used.reduce(0) { $0 + $1.nonzeroBitCount } }
 
   /// The lowest number in use from `fd` on, or nil. For /proc/self/fd and the like.
@@ -130,14 +133,14 @@ public final class FileDescriptorTable {
 
   private func grow(toHold fd: Int) {
     if fd < files.count { return }
-    var capacity = max(files.count, 64)
-    while capacity <= fd { capacity *= 2 }
-    while used.count < capacity >> 6 {
+    var size = capacity
+    while size <= fd { size *= 2 }
+    while used.count < size >> 6 {
       used.append(0)
       closesOnExec.append(0)
     }
-    files.reserveCapacity(capacity)
-    while files.count < capacity { files.append(nil) }
+    files.reserveCapacity(size)
+    while files.count < size { files.append(nil) }
   }
 
   private func setCloseOnExec(_ fd: Int, _ on: Bool) {

@@ -1,0 +1,247 @@
+internal import Kernel
+public import LinuxABI
+public import Support
+internal import VFSCore
+
+/// /proc/sys: values by path, which programs read and some of which they write. See sysctl(2) and proc(5).
+public final class SystemControls {
+  /// What a value is made of.
+  public enum Value {
+    /// A text that never changes, without its line end.
+    case constant(StaticString)
+    /// A number that root may write, from a smallest to a largest value, and that the kernel does not look at.
+    case number(Int, ClosedRange<Int>)
+    /// Written into the buffer at each read, without a line end; `set`, where there is one, takes what is written.
+    case dynamic(get: (inout TextBuffer) -> Void, set: (([UInt8]) throws(Errno) -> Void)?)
+  }
+
+  struct Entry {
+    /// Components with slashes between them, such as `kernel/hostname`.
+    let path: [UInt8]
+    var value: Value
+  }
+  private(set) var entries: [Entry] = []
+  private let bootID: (UInt64, UInt64)
+
+  init(_ machine: any MachineInformation, _ random: RandomSource) {
+    bootID = (random.next(), random.next())
+    addKernel(machine, random)
+    addOthers()
+  }
+
+  /// Adds a value, or replaces it.
+  public func add(_ path: StaticString, _ value: Value) {
+    let bytes = path.bytes
+    for index in entries.indices where entries[index].path == bytes {
+      entries[index].value = value
+      return
+    }
+    entries.append(Entry(path: bytes, value: value))
+  }
+
+  /// The present value of a number; nil for what is none.
+  public func number(_ path: StaticString) -> Int? {
+    let bytes = path.bytes
+    for entry in entries where entry.path == bytes {
+      if case .number(let value, _) = entry.value { return value }
+    }
+    return nil
+  }
+
+  func set(_ index: Int, _ value: Value) { entries[index].value = value }
+
+  func directory(_ proc: ProcFileSystem) -> Inode { SystemControlDirectory(proc, []) }
+
+  private func addKernel(_ machine: any MachineInformation, _ random: RandomSource) {
+    func text(_ path: StaticString, _ get: @escaping () -> [UInt8]) {
+      add(path, .dynamic(get: { $0.append(bytes: get()) }, set: nil))
+    }
+    let id = bootID
+    text("kernel/ostype") { machine.operatingSystem }
+    text("kernel/osrelease") { machine.release }
+    text("kernel/version") { machine.version }
+    add(
+      "kernel/hostname",
+      .dynamic(
+        get: { $0.append(bytes: machine.hostName) },
+        set: { (bytes) throws(Errno) in machine.hostName = try Self.name(bytes) }))
+    add(
+      "kernel/domainname",
+      .dynamic(
+        get: { $0.append(bytes: machine.domainName) },
+        set: { (bytes) throws(Errno) in machine.domainName = try Self.name(bytes) }))
+    add("kernel/random/uuid", .dynamic(get: { Self.uuid((random.next(), random.next()), &$0) }, set: nil))
+    add("kernel/random/boot_id", .dynamic(get: { Self.uuid(id, &$0) }, set: nil))
+    add("kernel/random/entropy_avail", .constant("256"))
+    add("kernel/random/poolsize", .constant("256"))
+    add("kernel/pid_max", .number(4_194_304, 301...4_194_304))
+    add("kernel/threads-max", .number(127_000, 20...536_870_911))
+    add("kernel/ngroups_max", .constant("65536"))
+    add("kernel/cap_last_cap", .constant("40"))
+    add("kernel/overflowuid", .number(65534, 0...65535))
+    add("kernel/overflowgid", .number(65534, 0...65535))
+    add("kernel/core_pattern", .constant("core"))
+    add("kernel/core_uses_pid", .number(0, 0...1))
+    add("kernel/randomize_va_space", .number(2, 0...2))
+    add("kernel/panic", .number(0, .min ... .max))
+    add("kernel/tainted", .constant("0"))
+    add("kernel/dmesg_restrict", .number(0, 0...1))
+    add("kernel/kptr_restrict", .number(0, 0...2))
+    add("kernel/perf_event_paranoid", .number(2, -1...4))
+    add("kernel/sched_child_runs_first", .number(0, 0...1))
+    add("kernel/shmmax", .number(18_446_744_073_692, 0 ... .max))
+    add("kernel/shmall", .number(18_446_744_073, 0 ... .max))
+    add("kernel/shmmni", .number(4096, 0...32768))
+    add("kernel/msgmax", .number(8192, 0 ... .max))
+    add("kernel/msgmnb", .number(16384, 0 ... .max))
+    add("kernel/sem", .constant("32000\t1024000000\t500\t32000"))
+  }
+
+  private func addOthers() {
+    add("vm/overcommit_memory", .number(0, 0...2))
+    add("vm/overcommit_ratio", .number(50, 0 ... .max))
+    add("vm/max_map_count", .number(65530, 0 ... .max))
+    add("vm/mmap_min_addr", .number(65536, 0 ... .max))
+    add("vm/swappiness", .number(60, 0...200))
+    add("vm/nr_hugepages", .number(0, 0...0))
+    add("vm/drop_caches", .number(0, 0...4))
+    add("fs/file-max", .number(9_223_372_036_854_775_807, 0 ... .max))
+    add("fs/nr_open", .number(1_048_576, 8...1_073_741_816))
+    add("fs/pipe-max-size", .number(1_048_576, 4096...2_147_483_647))
+    add("fs/aio-max-nr", .number(65536, 0 ... .max))
+    add("fs/protected_hardlinks", .number(0, 0...1))
+    add("fs/protected_symlinks", .number(0, 0...1))
+    add("fs/suid_dumpable", .number(0, 0...2))
+    add("fs/inotify/max_queued_events", .number(16384, 0 ... .max))
+    add("fs/inotify/max_user_instances", .number(128, 0 ... .max))
+    add("fs/inotify/max_user_watches", .number(65536, 0 ... .max))
+    add("fs/epoll/max_user_watches", .number(200_000, 0 ... .max))
+    add("net/core/somaxconn", .number(4096, 0...2_147_483_647))
+    add("net/core/rmem_default", .number(212_992, 2304...2_147_483_647))
+    add("net/core/rmem_max", .number(212_992, 2304...2_147_483_647))
+    add("net/core/wmem_default", .number(212_992, 4608...2_147_483_647))
+    add("net/core/wmem_max", .number(212_992, 4608...2_147_483_647))
+    add("net/ipv4/ip_local_port_range", .constant("32768\t60999"))
+    add("net/ipv4/tcp_max_syn_backlog", .number(128, 0 ... .max))
+  }
+
+  /// A host or domain name: at most 64 bytes, without a line end.
+  private static func name(_ bytes: [UInt8]) throws(Errno) -> [UInt8] {
+    Array(bytes.prefix { $0 != UInt8(ascii: "\n") && $0 != 0 }.prefix(64))
+  }
+
+  /// A random UUID of version 4. RFC 9562, 5.4.
+  private static func uuid(_ words: (UInt64, UInt64), _ text: inout TextBuffer) {
+    let high = words.0 & ~0xf000 | 0x4000
+    let low = words.1 & ~(3 << 62) | 1 << 63
+    text.append(hex: UInt(high >> 32), width: 8)
+    text.append("-")
+    text.append(hex: UInt(high >> 16 & 0xffff), width: 4)
+    text.append("-")
+    text.append(hex: UInt(high & 0xffff), width: 4)
+    text.append("-")
+    text.append(hex: UInt(low >> 48), width: 4)
+    text.append("-")
+    text.append(hex: UInt(low & 0xffff_ffff_ffff), width: 12)
+  }
+}
+
+/// A directory of /proc/sys: the first components of paths.
+final class SystemControlDirectory: ProcDirectory {
+  /// With a slash at the end, or empty.
+  private let prefix: [UInt8]
+
+  init(_ proc: ProcFileSystem, _ prefix: [UInt8], index: Int = 0) {
+    self.prefix = prefix
+    super.init(proc, number: prefix.isEmpty ? ProcNumber.systemControl : ProcNumber.systemControl + 1024 + UInt64(index))
+  }
+
+  /// The component that an entry has in this directory, and whether it is a directory; nil for others' entries.
+  private func component(_ path: [UInt8]) -> (name: ArraySlice<UInt8>, isDirectory: Bool)? {
+    guard path.count > prefix.count, path.starts(with: prefix) else { return nil }
+    let rest = path[prefix.count...]
+    if let slash = rest.firstIndex(of: UInt8(ascii: "/")) { return (rest[..<slash], true) }
+    return (rest, false)
+  }
+
+  override func lookup(_ name: [UInt8]) throws(Errno) -> Inode? {
+    let entries = proc.controls.entries
+    for index in entries.indices {
+      guard let part = component(entries[index].path), part.name.elementsEqual(name) else { continue }
+      if part.isDirectory { return SystemControlDirectory(proc, prefix + name + [UInt8(ascii: "/")], index: index) }
+      return SystemControlText(proc, index)
+    }
+    return nil
+  }
+
+  override func readDirectory(
+    from position: Int64, _ emit: (_ name: [UInt8], _ number: UInt64, _ type: UInt8, _ next: Int64) -> Bool
+  ) throws(Errno) {
+    let entries = proc.controls.entries
+    var index = Int(clamping: position - 2)
+    while index >= 0, index < entries.count {
+      defer { index += 1 }
+      guard let part = component(entries[index].path) else { continue }
+      if part.isDirectory {
+        // Only its first entry stands for a directory.
+        let isFirst = !entries[..<index].contains { component($0.path)?.name.elementsEqual(part.name) ?? false }
+        if !isFirst { continue }
+      }
+      let type = part.isDirectory ? DirectoryEntryType.DT_DIR : DirectoryEntryType.DT_REG
+      let number = ProcNumber.systemControl + UInt64(index) + (part.isDirectory ? 1024 : 1)
+      guard emit(Array(part.name), number, type, Int64(index) + 3) else { return }
+    }
+  }
+}
+
+/// A value of /proc/sys.
+final class SystemControlText: ProcText {
+  private let index: Int
+
+  init(_ proc: ProcFileSystem, _ index: Int) {
+    self.index = index
+    let isWritable: Bool
+    switch proc.controls.entries[index].value {
+    case .constant: isWritable = false
+    case .number: isWritable = true
+    case .dynamic(_, let set): isWritable = set != nil
+    }
+    super.init(proc, number: ProcNumber.systemControl + UInt64(index) + 1, isWritable ? 0o644 : 0o444)
+  }
+
+  override func write(into text: inout TextBuffer) throws(Errno) {
+    switch proc.controls.entries[index].value {
+    case .constant(let value): text.append(value)
+    case .number(let value, _): text.append(decimal: value)
+    case .dynamic(let get, _): get(&text)
+    }
+    text.append("\n")
+  }
+
+  override func receive(_ bytes: [UInt8]) throws(Errno) {
+    switch proc.controls.entries[index].value {
+    case .constant: throw .EACCES
+    case .dynamic(_, let set):
+      guard let set else { throw .EACCES }
+      try set(bytes)
+    case .number(_, let range):
+      let isNegative = bytes.first == UInt8(ascii: "-")
+      var value = 0
+      var count = 0
+      for byte in bytes.dropFirst(isNegative ? 1 : 0) {
+        guard byte >= 0x30, byte <= 0x39 else {
+          if byte == UInt8(ascii: "\n") || byte == UInt8(ascii: " ") || byte == 0 { break }
+          throw .EINVAL
+        }
+        let (product, overflow) = value.multipliedReportingOverflow(by: 10)
+        let (sum, carry) = product.addingReportingOverflow(Int(byte - 0x30))
+        if overflow || carry { throw .EINVAL }
+        value = sum
+        count += 1
+      }
+      if isNegative { value = -value }
+      guard count > 0, range.contains(value) else { throw .EINVAL }
+      proc.controls.set(index, .number(value, range))
+    }
+  }
+}
