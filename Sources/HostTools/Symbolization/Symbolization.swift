@@ -25,7 +25,7 @@ public func symbolizeStandardInput(image: String) throws {
     var result = Array(line)
     if let found = ReportLine(line), let address = kernel.imageAddress(of: found.lookupAddress) {
       if resolver == nil { resolver = try makeResolver(for: image) }
-      result = annotate(line, try resolver!.frames(at: address), marksInline: found.isFrame)
+      result = annotate(line, try resolver!.frames(at: address))
     }
     try writeAll(result, to: output, named: "standard output")
   }
@@ -45,14 +45,13 @@ public func symbolizeStandardInput(image: String) throws {
 
 /// Puts the frames behind a line's own text, before its end; each further frame, into which the one before was
 /// inlined, gets a line of its own.
-func annotate(_ line: ArraySlice<UInt8>, _ frames: [SourceFrame], marksInline: Bool) -> [UInt8] {
+func annotate(_ line: ArraySlice<UInt8>, _ frames: [SourceFrame]) -> [UInt8] {
   guard let first = frames.first else { return Array(line) }
   let text = line.prefix { $0 != UInt8(ascii: "\r") && $0 != UInt8(ascii: "\n") }
   let end = line.dropFirst(text.count)
   var result = Array(text)
   result += " \(first)".utf8
   result += end
-  guard marksInline else { return result }
   let indent = String(repeating: " ", count: text.prefix { $0 == UInt8(ascii: " ") }.count + 3)
   for frame in frames.dropFirst() {
     result += "\(indent)inlined into \(frame)".utf8
@@ -61,40 +60,25 @@ func annotate(_ line: ArraySlice<UInt8>, _ frames: [SourceFrame], marksInline: B
   return result
 }
 
-/// A line of a report that holds an address of the program counter.
+/// A frame of a report's backtrace: `#N 0x…`.
 struct ReportLine: Equatable {
   let address: UInt64
-  /// `#N`; the address of the innermost frame, 0, is exact, the others return behind a call.
-  let isFrame: Bool
   private let isReturnAddress: Bool
 
-  /// The address to look up: a return address may be the first of the next line or function.
+  /// The address to look up. That of frame 0 is exact; the others are behind a call, which may be the last
+  /// instruction of its line or function.
   var lookupAddress: UInt64 { isReturnAddress ? address &- 1 : address }
 
-  /// Reads `#0 0x7f8000123456 …` or a register line with `rip`; `nil` for any other line.
+  /// Reads `#0 0x7f8000123456 …`; `nil` for any other line.
   init?(_ line: ArraySlice<UInt8>) {
-    let words = line.split { $0 <= UInt8(ascii: " ") || "=:,".utf8.contains($0) }
+    let words = line.split { $0 <= UInt8(ascii: " ") || $0 == UInt8(ascii: ":") }
       .map { String(decoding: $0, as: UTF8.self) }
-    if let index = words.firstIndex(where: { $0.utf8.first == UInt8(ascii: "#") }),
-      let number = UInt(words[index].dropFirst()), index + 1 < words.count,
-      let address = Self.number(words[index + 1])
-    {
-      self.address = address
-      isFrame = true
-      isReturnAddress = number > 0
-    } else if let index = words.firstIndex(where: { ["rip", "RIP"].contains($0) }), index + 1 < words.count,
-      let address = Self.number(words[index + 1])
-    {
-      self.address = address
-      isFrame = false
-      isReturnAddress = false
-    } else {
-      return nil
-    }
-  }
-
-  private static func number(_ word: String) -> UInt64? {
-    word.hasPrefix("0x") ? UInt64(word.dropFirst(2), radix: 16) : nil
+    guard let index = words.firstIndex(where: { $0.utf8.first == UInt8(ascii: "#") }), index + 1 < words.count,
+      let number = UInt(words[index].dropFirst()), words[index + 1].hasPrefix("0x"),
+      let address = UInt64(words[index + 1].dropFirst(2), radix: 16)
+    else { return nil }
+    self.address = address
+    isReturnAddress = number > 0
   }
 }
 
@@ -102,12 +86,18 @@ struct ReportLine: Equatable {
 struct SourceFrame: Equatable, CustomStringConvertible {
   /// The function's name, demangled.
   let function: String
-  /// `FILE:LINE[:COLUMN]`, if it is known.
+  /// `FILE:LINE[:COLUMN]`, as far as it is known.
   let place: String?
 
   init(symbol: String, place: String) {
     function = demangledSwiftName(symbol) ?? symbol
-    self.place = place.hasPrefix("??") ? nil : place
+    // Code that no line stands for has line 0, or is in no file at all.
+    let file = place.split(separator: ":", maxSplits: 1).first ?? ""
+    if file == "??" || file.hasSuffix("<compiler-generated>") {
+      self.place = nil
+    } else {
+      self.place = [":0:0", ":0", ":?"].contains(String(place.dropFirst(file.count))) ? String(file) : place
+    }
   }
 
   var description: String { place.map { "\(function) at \($0)" } ?? function }

@@ -10,9 +10,9 @@ struct Symbolize: ParsableCommand {
     abstract: "Puts names and lines to the addresses of a kernel panic.",
     usage: "symbolize IMAGE.dbg < REPORT",
     discussion: """
-      Copies standard input to standard output. Behind the address of a backtrace's frame (`#1 0x7f8000123456`) and \
-      of a line with `rip` it writes the Swift function, the file and the line, and one line more for each function \
-      that this one was inlined into. Other lines pass as they are, so a live console can be piped through.
+      Copies standard input to standard output. Behind the address of a backtrace's frame (`#1 0x7f8000123456`) it \
+      writes the Swift function, the file and the line, and below it one line more for each function that this one \
+      was inlined into. Other lines pass as they are, so a live console can be piped through.
 
       Needs llvm-symbolizer, which comes with Swift, or addr2line.
 
