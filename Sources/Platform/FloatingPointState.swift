@@ -32,6 +32,15 @@ internal import CShims
     unsafe area.copyMemory(from: other.area, byteCount: FloatingPoint.areaSize)
   }
 
+  /// The exceptions of the saved state that are both pending and unmasked, as bits of the x87 status word and of MXCSR.
+  public var exceptionStatus: (x87: UInt32, sse: UInt32) {
+    // SAFETY: control and status word, and MXCSR, lie in the legacy region.
+    let control = unsafe UInt32(area.load(fromByteOffset: 0, as: UInt16.self))
+    let status = unsafe UInt32(area.load(fromByteOffset: 2, as: UInt16.self))
+    let mxcsr = unsafe area.load(fromByteOffset: 24, as: UInt32.self)
+    return (status & ~control & 0x3f, mxcsr & ~(mxcsr >> 7) & 0x3f)
+  }
+
   /// Saves the CPU's registers and writes them to the program's memory; false at a fault.
   public func saveToUser(_ address: UInt) -> Bool {
     save()

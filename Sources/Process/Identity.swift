@@ -166,3 +166,26 @@ extension UserProcess {
     fileSystem.credentials = new.fileCredentials
   }
 }
+
+extension UserProcess {
+  /// Puts this process or a child of it into a group. See setpgid(2).
+  ///
+  /// - Throws: `EPERM`, `ESRCH`.
+  public func setGroup(of target: UserProcess, to group: Int32) throws(Errno) {
+    guard target === self || target.parentPID == pid else { throw .ESRCH }
+    guard target.session == session, target.session != target.pid else { throw .EPERM }
+    if group != target.pid {
+      guard system.processes.contains(where: { $0.group == group && $0.session == session }) else { throw .EPERM }
+    }
+    target.group = group
+  }
+
+  /// Makes this process the leader of a session and a group of its own. See setsid(2).
+  ///
+  /// - Throws: `EPERM` for the leader of a group.
+  public func startSession() throws(Errno) {
+    guard !system.processes.contains(where: { $0.group == pid }) else { throw .EPERM }
+    session = pid
+    group = pid
+  }
+}

@@ -86,7 +86,6 @@ public final class Thread: Task {
     frame.cs = 0x33
     frame.ss = 0x2b
     frame.rflags = 0x202
-    frame.vector = 256
     registers.frame = frame
     fsBase = 0
     gsBase = 0
@@ -95,6 +94,8 @@ public final class Thread: Task {
       CPU.fsBase = 0
       CPU.userGSBase = 0
       floatingPoint.restore()
+      // The fast way back would keep the old program's callee-saved registers.
+      CPU.exitWork = true
     }
   }
 
@@ -127,4 +128,10 @@ public final class Thread: Task {
 
   /// exit(2): ends this thread only.
   public func exit(_ code: UInt8) -> Never { end(.exited(code)) }
+
+  /// exit_group(2): ends the process, unless its end has begun already.
+  public func exitGroup(_ code: UInt8) -> Never {
+    process.exitAll(.exited(code))
+    end(process.pendingExit ?? .exited(code))
+  }
 }

@@ -62,7 +62,7 @@ extension Syscall {
   }
 
   public init(
-    _ number: Int, _ name: StaticString, _ result: ResultKind = .number,
+    _ number: Int, _ name: StaticString, _ result: ResultKind,
     _ handler: @escaping @Sendable (Thread) throws(Errno) -> Int
   ) {
     self.number = number
@@ -73,7 +73,7 @@ extension Syscall {
   }
 
   public init<A: SyscallArgument>(
-    _ number: Int, _ name: StaticString, _ result: ResultKind = .number,
+    _ number: Int, _ name: StaticString, _ result: ResultKind,
     _ handler: @escaping @Sendable (Thread, A) throws(Errno) -> Int
   ) {
     self.number = number
@@ -84,7 +84,7 @@ extension Syscall {
   }
 
   public init<A: SyscallArgument, B: SyscallArgument>(
-    _ number: Int, _ name: StaticString, _ result: ResultKind = .number,
+    _ number: Int, _ name: StaticString, _ result: ResultKind,
     _ handler: @escaping @Sendable (Thread, A, B) throws(Errno) -> Int
   ) {
     self.number = number
@@ -98,7 +98,7 @@ extension Syscall {
   }
 
   public init<A: SyscallArgument, B: SyscallArgument, C: SyscallArgument>(
-    _ number: Int, _ name: StaticString, _ result: ResultKind = .number,
+    _ number: Int, _ name: StaticString, _ result: ResultKind,
     _ handler: @escaping @Sendable (Thread, A, B, C) throws(Errno) -> Int
   ) {
     self.number = number
@@ -115,7 +115,7 @@ extension Syscall {
   }
 
   public init<A: SyscallArgument, B: SyscallArgument, C: SyscallArgument, D: SyscallArgument>(
-    _ number: Int, _ name: StaticString, _ result: ResultKind = .number,
+    _ number: Int, _ name: StaticString, _ result: ResultKind,
     _ handler: @escaping @Sendable (Thread, A, B, C, D) throws(Errno) -> Int
   ) {
     self.number = number
@@ -134,7 +134,7 @@ extension Syscall {
   }
 
   public init<A: SyscallArgument, B: SyscallArgument, C: SyscallArgument, D: SyscallArgument, E: SyscallArgument>(
-    _ number: Int, _ name: StaticString, _ result: ResultKind = .number,
+    _ number: Int, _ name: StaticString, _ result: ResultKind,
     _ handler: @escaping @Sendable (Thread, A, B, C, D, E) throws(Errno) -> Int
   ) {
     self.number = number
@@ -157,7 +157,7 @@ extension Syscall {
   public init<
     A: SyscallArgument, B: SyscallArgument, C: SyscallArgument, D: SyscallArgument, E: SyscallArgument, F: SyscallArgument
   >(
-    _ number: Int, _ name: StaticString, _ result: ResultKind = .number,
+    _ number: Int, _ name: StaticString, _ result: ResultKind,
     _ handler: @escaping @Sendable (Thread, A, B, C, D, E, F) throws(Errno) -> Int
   ) {
     self.number = number
@@ -177,4 +177,31 @@ extension Syscall {
       Self.show(F.self, 5, $0, &$1)
     }
   }
+}
+
+// Without a result kind the result is a number. (A default value of an argument without a label cannot be left out.)
+extension Syscall {
+  public init(
+    _ number: Int, _ name: StaticString, _ handler: @escaping @Sendable (Thread) throws(Errno) -> Int
+  ) { self.init(number, name, .number, handler) }
+  public init<A: SyscallArgument>(
+    _ number: Int, _ name: StaticString, _ handler: @escaping @Sendable (Thread, A) throws(Errno) -> Int
+  ) { self.init(number, name, .number, handler) }
+  public init<A: SyscallArgument, B: SyscallArgument>(
+    _ number: Int, _ name: StaticString, _ handler: @escaping @Sendable (Thread, A, B) throws(Errno) -> Int
+  ) { self.init(number, name, .number, handler) }
+  public init<A: SyscallArgument, B: SyscallArgument, C: SyscallArgument>(
+    _ number: Int, _ name: StaticString, _ handler: @escaping @Sendable (Thread, A, B, C) throws(Errno) -> Int
+  ) { self.init(number, name, .number, handler) }
+  public init<A: SyscallArgument, B: SyscallArgument, C: SyscallArgument, D: SyscallArgument>(
+    _ number: Int, _ name: StaticString, _ handler: @escaping @Sendable (Thread, A, B, C, D) throws(Errno) -> Int
+  ) { self.init(number, name, .number, handler) }
+  public init<A: SyscallArgument, B: SyscallArgument, C: SyscallArgument, D: SyscallArgument, E: SyscallArgument>(
+    _ number: Int, _ name: StaticString, _ handler: @escaping @Sendable (Thread, A, B, C, D, E) throws(Errno) -> Int
+  ) { self.init(number, name, .number, handler) }
+  public init<
+    A: SyscallArgument, B: SyscallArgument, C: SyscallArgument, D: SyscallArgument, E: SyscallArgument, F: SyscallArgument
+  >(
+    _ number: Int, _ name: StaticString, _ handler: @escaping @Sendable (Thread, A, B, C, D, E, F) throws(Errno) -> Int
+  ) { self.init(number, name, .number, handler) }
 }

@@ -1,0 +1,229 @@
+internal import Kernel
+public import LinuxABI
+internal import Process
+internal import Support
+
+/// What threads need to start, to end and to wait for one another.
+let threadSyscalls: [Syscall] = [
+  Syscall(60, "exit", .none, exit),
+  Syscall(61, "wait4", wait4),
+  Syscall(202, "futex", futex),
+  Syscall(218, "set_tid_address", set_tid_address),
+  Syscall(231, "exit_group", .none, exit_group),
+  Syscall(247, "waitid", .none, waitid),
+  Syscall(273, "set_robust_list", .none, set_robust_list),
+  Syscall(274, "get_robust_list", .none, get_robust_list),
+  Syscall(324, "membarrier", membarrier),
+]
+
+/// Ends this thread. See _exit(2).
+func exit(_ thread: Thread, _ status: Int32) throws(Errno) -> Int {
+  thread.exit(UInt8(truncatingIfNeeded: status))
+}
+
+/// Ends all threads of the process. See exit_group(2).
+func exit_group(_ thread: Thread, _ status: Int32) throws(Errno) -> Int {
+  thread.exitGroup(UInt8(truncatingIfNeeded: status))
+}
+
+/// Waits for a child. See wait4(2).
+func wait4(
+  _ thread: Thread, _ pid: Int32, _ status: Out<Int32>, _ options: Flags<WaitOptions>, _ usage: UserMutablePointer<Rusage>
+) throws(Errno) -> Int {
+  let all: WaitOptions = [.WNOHANG, .WUNTRACED, .WCONTINUED, .__WNOTHREAD, .__WALL, .__WCLONE]
+  guard all.isSuperset(of: options.value) else { throw .EINVAL }
+  // -INT_MIN is no group.
+  if pid == .min { throw .ESRCH }
+  throw .ECHILD
+}
+
+/// Waits for a child to change its state. See waitid(2).
+func waitid(
+  _ thread: Thread, _ type: Named<WaitIDType>, _ id: Int32, _ info: Out<SigInfo>, _ options: Flags<WaitOptions>,
+  _ usage: UserMutablePointer<Rusage>
+) throws(Errno) -> Int {
+  let all: WaitOptions = [
+    .WNOHANG, .WNOWAIT, .WEXITED, .WUNTRACED, .WCONTINUED, .__WNOTHREAD, .__WALL, .__WCLONE,
+  ]
+  guard all.isSuperset(of: options.value), WaitIDType(rawValue: type.rawValue) != nil,
+    !options.value.isDisjoint(with: [.WEXITED, .WUNTRACED, .WCONTINUED])
+  else { throw .EINVAL }
+  throw .ECHILD
+}
+
+/// Notes where the thread's number is cleared at its end; returns the number. See set_tid_address(2).
+func set_tid_address(_ thread: Thread, _ address: Address) throws(Errno) -> Int {
+  thread.clearChildTID = address.value
+  return Int(thread.tid)
+}
+
+/// Notes the head of the list of futexes that the thread holds. See set_robust_list(2).
+func set_robust_list(_ thread: Thread, _ head: Address, _ size: UInt) throws(Errno) -> Int {
+  guard size == UInt(MemoryLayout<RobustListHead>.size) else { throw .EINVAL }
+  thread.robustList = head.value
+  return 0
+}
+
+/// The head of a thread's list of futexes. See get_robust_list(2).
+func get_robust_list(
+  _ thread: Thread, _ tid: Int32, _ head: UserMutablePointer<UInt64>, _ size: UserMutablePointer<UInt64>
+) throws(Errno) -> Int {
+  guard let target = tid == 0 ? thread : thread.process.system.thread(tid) else { throw .ESRCH }
+  try size.store(UInt64(MemoryLayout<RobustListHead>.size))
+  try head.store(UInt64(target.robustList))
+  return 0
+}
+
+/// Orders memory between threads; one CPU orders it by itself. See membarrier(2).
+func membarrier(_ thread: Thread, _ command: Int32, _ flags: UInt32, _ cpu: Int32) throws(Errno) -> Int {
+  // QUERY: GLOBAL, the expedited ones and their registrations; not the forms for rseq.
+  let supported: Int32 = 0x7f
+  switch command {
+  case 0:
+    guard flags == 0 else { throw .EINVAL }
+    return Int(supported)
+  case 1, 2, 4, 8, 16, 32, 64:
+    guard flags == 0 else { throw .EINVAL }
+    return 0
+  default: throw .EINVAL
+  }
+}
+
+// MARK: futex(2)
+
+/// Waits for and wakes threads at an address. See futex(2).
+func futex(
+  _ thread: Thread, _ address: Address, _ operation: FutexArgument, _ value: UInt32, _ fourth: Address,
+  _ second: Address, _ third: UInt32
+) throws(Errno) -> Int {
+  let flags = FutexFlags(rawValue: operation.rawValue)
+  guard let operation = FutexOperation(argument: operation.rawValue) else { throw .ENOSYS }
+  let isPrivate = flags.contains(.FUTEX_PRIVATE_FLAG)
+  if flags.contains(.FUTEX_CLOCK_REALTIME), operation != .FUTEX_WAIT, operation != .FUTEX_WAIT_BITSET {
+    throw .ENOSYS
+  }
+  let table = thread.process.system.futexes
+  let memory = thread.process.memory
+  func key(_ address: UInt) throws(Errno) -> FutexKey { try FutexKey(memory, address, isPrivate: isPrivate) }
+  // A count is a signed number; what is not positive still wakes one, as in Linux.
+  func count(_ value: UInt32) -> Int { max(Int(Int32(bitPattern: value)), 1) }
+
+  switch operation {
+  case .FUTEX_WAIT, .FUTEX_WAIT_BITSET:
+    let isAbsolute = operation == .FUTEX_WAIT_BITSET
+    var deadline: UInt64?
+    if fourth.value != 0 {
+      let time = try UserMemory.load(Timespec.self, at: fourth.value)
+      guard let nanoseconds = time.saturatedNanoseconds else { throw .EINVAL }
+      let clock = thread.process.system.clock
+      if !isAbsolute {
+        deadline = TimerSchedule.sum(clock.now, UInt64(nanoseconds))
+      } else if flags.contains(.FUTEX_CLOCK_REALTIME) {
+        deadline = clock.monotonic(ofRealtime: UInt64(nanoseconds))
+      } else {
+        deadline = UInt64(nanoseconds)
+      }
+    }
+    let bitset = isAbsolute ? third : FutexWord.FUTEX_BITSET_MATCH_ANY
+    return try wait(thread, address.value, isPrivate, value, bitset, deadline)
+  case .FUTEX_WAKE:
+    return table.wake(try key(address.value), count(value))
+  case .FUTEX_WAKE_BITSET:
+    guard third != 0 else { throw .EINVAL }
+    return table.wake(try key(address.value), count(value), bitset: third)
+  case .FUTEX_REQUEUE, .FUTEX_CMP_REQUEUE:
+    let limit = Int32(truncatingIfNeeded: fourth.value)
+    guard Int32(bitPattern: value) >= 0, limit >= 0 else { throw .EINVAL }
+    if operation == .FUTEX_CMP_REQUEUE {
+      guard address.value & 3 == 0 else { throw .EINVAL }
+      guard try UserMemory.load(UInt32.self, at: address.value) == third else { throw .EAGAIN }
+    }
+    let result = table.requeue(
+      try key(address.value), wake: Int(value), to: try key(second.value), move: Int(limit))
+    // FUTEX_REQUEUE counts both too, as Linux does whatever the man page says.
+    return result.woken + result.moved
+  case .FUTEX_WAKE_OP:
+    let first = try key(address.value)
+    let other = try key(second.value)
+    let old = try changeWord(second.value, third)
+    var woken = table.wake(first, count(value))
+    if try WakeOperation(third).holds(old) { woken += table.wake(other, count(UInt32(truncatingIfNeeded: fourth.value))) }
+    return woken
+  case .FUTEX_FD, .FUTEX_LOCK_PI, .FUTEX_LOCK_PI2, .FUTEX_UNLOCK_PI, .FUTEX_TRYLOCK_PI, .FUTEX_WAIT_REQUEUE_PI,
+    .FUTEX_CMP_REQUEUE_PI:
+    throw .ENOSYS
+  }
+}
+
+/// Waits, and arranges that an interrupted wait goes on until the same deadline.
+private func wait(
+  _ thread: Thread, _ address: UInt, _ isPrivate: Bool, _ value: UInt32, _ bitset: UInt32, _ deadline: UInt64?
+) throws(Errno) -> Int {
+  do throws(Errno) {
+    try thread.process.system.futexes.wait(
+      thread, address, isPrivate: isPrivate, expected: value, bitset: bitset, until: deadline)
+    return 0
+  } catch {
+    guard error == .EINTR else { throw error }
+    guard deadline != nil else { throw .ERESTARTSYS }
+    thread.signals.restart = { thread throws(Errno) in try wait(thread, address, isPrivate, value, bitset, deadline) }
+    throw .ERESTART_RESTARTBLOCK
+  }
+}
+
+/// What FUTEX_WAKE_OP packs into its last argument.
+private struct WakeOperation {
+  private let bits: UInt32
+  init(_ bits: UInt32) { self.bits = bits }
+
+  private static func extended(_ twelve: UInt32) -> UInt32 {
+    twelve & 0x800 != 0 ? twelve & 0xfff | 0xffff_f000 : twelve & 0xfff
+  }
+
+  /// - Throws: `ENOSYS` for an unknown operation.
+  func apply(to old: UInt32) throws(Errno) -> UInt32 {
+    var operand = Self.extended(bits >> 12)
+    let code = bits >> 28
+    // Linux shifts by the low five bits, with a complaint about the others.
+    if code & FutexWakeOperation.FUTEX_OP_OPARG_SHIFT != 0 { operand = 1 << (operand & 31) }
+    guard let operation = FutexWakeOperation(rawValue: code & 7) else { throw .ENOSYS }
+    return switch operation {
+    case .FUTEX_OP_SET: operand
+    case .FUTEX_OP_ADD: old &+ operand
+    case .FUTEX_OP_OR: old | operand
+    case .FUTEX_OP_ANDN: old & ~operand
+    case .FUTEX_OP_XOR: old ^ operand
+    }
+  }
+
+  /// Whether the old value compares as asked.
+  ///
+  /// - Throws: `ENOSYS` for an unknown comparison.
+  func holds(_ old: UInt32) throws(Errno) -> Bool {
+    let operand = Int32(bitPattern: Self.extended(bits))
+    let value = Int32(bitPattern: old)
+    guard let comparison = FutexWakeComparison(rawValue: bits >> 24 & 15) else { throw .ENOSYS }
+    return switch comparison {
+    case .FUTEX_OP_CMP_EQ: value == operand
+    case .FUTEX_OP_CMP_NE: value != operand
+    case .FUTEX_OP_CMP_LT: value < operand
+    case .FUTEX_OP_CMP_LE: value <= operand
+    case .FUTEX_OP_CMP_GT: value > operand
+    case .FUTEX_OP_CMP_GE: value >= operand
+    }
+  }
+}
+
+/// Changes the second word of FUTEX_WAKE_OP and returns what it held. The page is made writable first: between the last
+/// read and the write nothing else may run.
+private func changeWord(_ address: UInt, _ operation: UInt32) throws(Errno) -> UInt32 {
+  let work = WakeOperation(operation)
+  while true {
+    let old = try UserMemory.load(UInt32.self, at: address)
+    let new = try work.apply(to: old)
+    try UserMemory.store(old, at: address)
+    guard try UserMemory.load(UInt32.self, at: address) == old else { continue }
+    try UserMemory.store(new, at: address)
+    return old
+  }
+}
