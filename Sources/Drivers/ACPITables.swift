@@ -18,7 +18,7 @@ extension DeviceMapper: PhysicalByteSource {
   }
 }
 
-/// The firmware's tables, read when they are needed: to switch the machine off, and to find PCI's memory window.
+/// The firmware's tables, read when they are needed: to switch the machine off.
 /// ACPI specification 6.5, chapter 5.
 public struct ACPITables {
   /// A table's bytes, header included; its checksum is right.
@@ -26,7 +26,6 @@ public struct ACPITables {
     public let bytes: [UInt8]
 
     func load8(_ offset: Int) -> UInt8? { offset >= 0 && offset < bytes.count ? bytes[offset] : nil }
-    func load16(_ offset: Int) -> UInt16? { load(offset, 2).map { UInt16(truncatingIfNeeded: $0) } }
     func load32(_ offset: Int) -> UInt32? { load(offset, 4).map { UInt32(truncatingIfNeeded: $0) } }
     func load64(_ offset: Int) -> UInt64? { load(offset, 8) }
     private func load(_ offset: Int, _ count: Int) -> UInt64? { littleEndian(bytes, offset, count) }
@@ -166,28 +165,6 @@ public struct ACPITables {
     default:
       return nil
     }
-  }
-
-  /// PCI Express's configuration space in memory. PCI Firmware specification 3.3, 4.1.2.
-  public struct ConfigurationWindow: Equatable, Sendable {
-    public let base: UInt64
-    public let firstBus: UInt8
-    public let lastBus: UInt8
-  }
-
-  /// The window of segment 0.
-  public var configurationWindow: ConfigurationWindow? {
-    guard let mcfg = find("MCFG") else { return nil }
-    var offset = 44
-    while let base = mcfg.load64(offset), let segment = mcfg.load16(offset + 8), let first = mcfg.load8(offset + 10),
-      let last = mcfg.load8(offset + 11)
-    {
-      if segment == 0, first <= last, base != 0 {
-        return ConfigurationWindow(base: base, firstBus: first, lastBus: last)
-      }
-      offset += 16
-    }
-    return nil
   }
 }
 

@@ -31,7 +31,8 @@ extension PCIConfigurationSpace {
   }
 }
 
-/// Configuration space by the two ports of mechanism 1.
+/// Configuration space by the two ports of mechanism 1. Every machine that has PCI Express's window in memory has them
+/// too, and to find the window would take the ACPI tables.
 public final class PCIPortConfiguration: PCIConfigurationSpace {
   private static var addressPort: UInt16 { 0xcf8 }
   private static var dataPort: UInt16 { 0xcfc }
@@ -53,32 +54,6 @@ public final class PCIPortConfiguration: PCIConfigurationSpace {
   public func write(_ address: PCIAddress, _ offset: Int, _ value: UInt32) {
     select(address, offset)
     Ports.write32(Self.dataPort, value)
-  }
-}
-
-/// Configuration space by PCI Express's window in memory, for machines without the ports.
-public final class PCIWindowConfiguration: PCIConfigurationSpace {
-  private let base: UInt
-  private let buses: ClosedRange<UInt8>
-
-  /// Maps the window's first buses: all 256 would take 256 MiB of mappings, and virtual machines use a few.
-  ///
-  /// - Throws: `ENOMEM`, `EINVAL`.
-  public init(_ window: ACPITables.ConfigurationWindow, mapper: DeviceMapper) throws(Errno) {
-    buses = window.firstBus...min(window.lastBus, window.firstBus &+ min(3, window.lastBus - window.firstBus))
-    base = try mapper.map(physical: UInt(window.base), count: buses.count << 20)
-  }
-
-  private func location(_ address: PCIAddress, _ offset: Int) -> UInt? {
-    guard buses.contains(address.bus) else { return nil }
-    return base + UInt(address.bus - buses.lowerBound) << 20 + UInt(address.device) << 15
-      + UInt(address.function) << 12 + UInt(offset & 0xfc)
-  }
-  public func read(_ address: PCIAddress, _ offset: Int) -> UInt32 {
-    location(address, offset).map { DeviceMemory.read32($0) } ?? .max
-  }
-  public func write(_ address: PCIAddress, _ offset: Int, _ value: UInt32) {
-    if let location = location(address, offset) { DeviceMemory.write32(location, value) }
   }
 }
 

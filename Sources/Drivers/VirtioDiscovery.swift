@@ -13,8 +13,10 @@ public enum VirtioDiscovery {
   ///
   /// - Parameters:
   ///   - announced: What the command line says of devices in memory (`virtio_mmio.device=`).
+  ///   - hasACPI: Whether the boot protocol gave ACPI's root pointer.
   public static func devices(
-    announced: [VirtioMMIODevice], controller: InterruptController, mapper: DeviceMapper, log: Log
+    announced: [VirtioMMIODevice], hasACPI: Bool, controller: InterruptController, mapper: DeviceMapper,
+    log: Log
   ) -> [any VirtioTransport] {
     var found: [any VirtioTransport] = []
     let space = PCIPortConfiguration()
@@ -38,7 +40,7 @@ public enum VirtioDiscovery {
     }
     for device in announced { add(device, to: &found, controller, mapper, log) }
     if space == nil, announced.isEmpty {
-      for device in microvmWindows(hasSecondIOAPIC: controller.hasSecondIOAPIC) {
+      for device in microvmWindows(hasSecondIOAPIC: controller.hasSecondIOAPIC, hasACPI: hasACPI) {
         add(device, to: &found, controller, mapper, log)
       }
     }
@@ -55,10 +57,11 @@ public enum VirtioDiscovery {
     }
   }
 
-  /// Where QEMU's microvm has its windows when ACPI announces them and the command line does not: reading the DSDT would
-  /// take an interpreter. With a second I/O APIC there are 24, on its lines, else 8 from line 5 on.
-  static func microvmWindows(hasSecondIOAPIC: Bool) -> [VirtioMMIODevice] {
-    let (count, firstLine): (UInt32, UInt32) = hasSecondIOAPIC ? (24, 24) : (8, 5)
+  /// Where QEMU's microvm has its windows when the command line does not announce them, as with ACPI: reading the DSDT
+  /// would take an interpreter. With a second I/O APIC there are 24 on its lines, else 8.
+  static func microvmWindows(hasSecondIOAPIC: Bool, hasACPI: Bool) -> [VirtioMMIODevice] {
+    let count: UInt32 = hasSecondIOAPIC ? 24 : 8
+    let firstLine: UInt32 = hasSecondIOAPIC ? 24 : hasACPI ? 16 : 5
     return (0..<count).map {
       VirtioMMIODevice(size: 512, base: 0xfeb0_0000 + UInt64($0) * 512, interrupt: firstLine + $0)
     }

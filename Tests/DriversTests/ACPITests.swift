@@ -96,14 +96,6 @@ private func firmware(_ fixed: [UInt8]? = nil, code: [UInt8] = sleepCode, wide: 
     #expect(tables.softOff == .register(address: 0xfea0_0200, isPort: false, value: 0x34))
   }
 
-  @Test func readsTheConfigurationWindow() throws {
-    let memory = firmware()
-    let entry = little(0xb000_0000, 8) + little(0, 2) + [0, 255] + [0, 0, 0, 0]
-    memory.ranges[2].bytes = table("MCFG", [UInt8](repeating: 0, count: 8) + entry)
-    let window = try #require(ACPITables(memory: memory, rootPointer: 0xf5a40)?.configurationWindow)
-    #expect(window == ACPITables.ConfigurationWindow(base: 0xb000_0000, firstBus: 0, lastBus: 255))
-  }
-
   @Test func refusesBrokenChecksums() throws {
     for (range, offset) in [(0, 10), (1, 20)] {
       let memory = firmware()
@@ -153,7 +145,6 @@ private func firmware(_ fixed: [UInt8]? = nil, code: [UInt8] = sleepCode, wide: 
       }
       let tables = ACPITables(memory: memory, rootPointer: 0xf5a40)
       _ = tables?.softOff
-      _ = tables?.configurationWindow
     }
   }
 }
