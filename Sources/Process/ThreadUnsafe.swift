@@ -29,6 +29,7 @@ public final class Thread: Task {
   public internal(set) var userTime: UInt64 = 0
   public internal(set) var systemTime: UInt64 = 0
   private var runningSince: UInt64 = 0
+  private var idleAtStart: UInt64 = 0
 
   init(_ process: UserProcess, tid: Int32, stackTop: UInt, name: [UInt8]) {
     self.process = process
@@ -55,6 +56,7 @@ public final class Thread: Task {
     CPU.userGSBase = gsBase
     floatingPoint.restore()
     runningSince = process.system.clock.now
+    idleAtStart = scheduler.idleTime
     CPU.exitWork = hasExitWork
   }
 
@@ -62,12 +64,16 @@ public final class Thread: Task {
     fsBase = CPU.fsBase
     gsBase = CPU.userGSBase
     floatingPoint.save()
-    userTime &+= process.system.clock.now &- runningSince
+    userTime &+= timeSinceStart
   }
 
   /// CPU time in nanoseconds.
   public var cpuTime: UInt64 {
-    state == .running ? userTime &+ (process.system.clock.now &- runningSince) : userTime
+    scheduler.isCurrent(self) ? userTime &+ timeSinceStart : userTime
+  }
+
+  private var timeSinceStart: UInt64 {
+    (process.system.clock.now &- runningSince) &- (scheduler.idleTime &- idleAtStart)
   }
 
   /// Whether something waits for this thread to leave the kernel.
