@@ -18,6 +18,17 @@ public final class Scheduler {
 
   public var hasReady: Bool { first != nil }
 
+  private var idleTotal: UInt64 = 0
+  private var idleSince: UInt64?
+  /// Nanoseconds in which nothing ran. The current task is not charged for them, though the CPU idles on its stack.
+  public var idleTime: UInt64 {
+    guard let idleSince else { return idleTotal }
+    return idleTotal &+ (timers.now() &- idleSince)
+  }
+
+  /// Whether `task` is the one that runs, or on whose stack the CPU idles.
+  public func isCurrent(_ task: Task) -> Bool { running === task }
+
   /// Makes `task` the one that runs, before there is any other: boot's last step, together with `enter`.
   public func adopt(_ task: Task) {
     running = task
@@ -105,10 +116,15 @@ public final class Scheduler {
 
   private func switchAway() {
     guard let old = running else { fatalError("nothing runs") }
-    while first == nil {
+    if first == nil {
       // The task that just went to sleep keeps its stack while the CPU idles: no switch when it is the next to run.
-      timers.arm(sliceEnd: nil)
-      CPU.idle()
+      idleSince = timers.now()
+      repeat {
+        timers.arm(sliceEnd: nil)
+        CPU.idle()
+      } while first == nil
+      idleTotal &+= timers.now() &- (idleSince ?? 0)
+      idleSince = nil
     }
     guard let new = first else { fatalError("nothing to run") }
     first = new.next

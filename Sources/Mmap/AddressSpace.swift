@@ -3,7 +3,7 @@
 public import Kernel
 public import LinuxABI
 internal import Platform
-public import Support
+internal import Support
 public import VFSCore
 
 /// Where a program's parts go, chosen at exec.

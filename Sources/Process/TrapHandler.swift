@@ -1,22 +1,8 @@
 internal import Kernel
-public import LinuxABI
+internal import LinuxABI
 internal import Mmap
 public import Platform
 internal import Support
-
-/// Serves an exception that the program's code raised: pages come in, everything else becomes a signal.
-///
-/// - Parameters:
-///   - registers: The frame of the exception, from ring 3, vector 0 to 31.
-///   - faultAddress: CR2 as the entry found it.
-public func handleTrap(_ thread: Thread, _ registers: SavedRegisters, _ faultAddress: UInt) {
-  let frame = registers.frame
-  if frame.vector == ExceptionVector.pageFault {
-    thread.handlePageFault(faultAddress, error: frame.error)
-  } else {
-    thread.raiseFault(vector: frame.vector, error: frame.error, address: frame.rip)
-  }
-}
 
 /// The exceptions of Intel SDM volume 3, 6.3.1, by vector.
 enum ExceptionVector {
@@ -45,7 +31,21 @@ enum PageFaultError {
 }
 
 extension Thread {
-  fileprivate func handlePageFault(_ address: UInt, error: UInt64) {
+  /// Serves an exception that the program's code raised: pages come in, everything else becomes a signal.
+  ///
+  /// - Parameters:
+  ///   - registers: The frame of the exception, from ring 3, vector 0 to 31.
+  ///   - faultAddress: CR2 as the entry found it.
+  public func handleTrap(_ registers: SavedRegisters, faultAddress: UInt) {
+    let frame = registers.frame
+    if frame.vector == ExceptionVector.pageFault {
+      handlePageFault(faultAddress, error: frame.error)
+    } else {
+      raiseFault(vector: frame.vector, error: frame.error, address: frame.rip)
+    }
+  }
+
+  private func handlePageFault(_ address: UInt, error: UInt64) {
     var error = error
     let code: Int32
     if address >= UserAddress.limit {

@@ -40,11 +40,13 @@ func uname(_ thread: Thread, _ result: UserMutablePointer<Utsname>) throws(Errno
   let system = thread.process.system
   var name = Utsname()
   name.sysname = Utsname.field("Linux")
-  name.nodename = Utsname.field(system.hostName.span)
+  let hostName = system.hostName
+  let domainName = system.domainName
+  name.nodename = Utsname.field(hostName.span)
   name.release = Utsname.field("6.1.0")
   name.version = Utsname.field("#1 elfloader")
   name.machine = Utsname.field("x86_64")
-  name.domainname = Utsname.field(system.domainName.span)
+  name.domainname = Utsname.field(domainName.span)
   try result.store(name)
   return 0
 }

@@ -65,6 +65,7 @@ extension CPU {
   ) -> (eax: UInt32, ebx: UInt32, ecx: UInt32, edx: UInt32) { (0, 0, 0, 0) }
   public static func readMSR(_ msr: UInt32) -> UInt64 { 0 }
   public static func writeMSR(_ msr: UInt32, _ value: UInt64) {}
+  public static var libraryThreadPointer: UInt64 { 0 }
   public static func tripleFault() -> Never { fatalError("the machine was reset") }
 }
 
