@@ -82,8 +82,9 @@ var targets: [Target] = [
   module("DevFS", ["VFSCore", "Kernel", "Platform", "Support", "LinuxABI"]),
   module("ProcFS", ["VFSCore", "Kernel", "Support", "LinuxABI"]),
   module("Mmap", ["VFSCore", "Kernel", "Platform", "Support", "LinuxABI"]),
+  module("Polling", ["VFSCore", "Kernel", "Support", "LinuxABI"]),
   module("Process", ["ELFLoader", "Mmap", "VFSCore", "Kernel", "Platform", "Support", "LinuxABI"]),
-  module("Syscalls", ["Process", "Mmap", "VFSCore", "Kernel", "Platform", "Support", "LinuxABI"]),
+  module("Syscalls", ["Process", "Polling", "Mmap", "VFSCore", "Kernel", "Platform", "Support", "LinuxABI"]),
 ]
 
 if isKernel {

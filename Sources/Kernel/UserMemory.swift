@@ -267,6 +267,9 @@ public struct UserReader: ~Copyable {
     return true
   }
 
+  /// Takes no more than `count` bytes from here on.
+  public mutating func limit(to count: Int) { remaining = min(remaining, count) }
+
   /// Fills `count` bytes of physical memory, which must lie in one frame or block.
   ///
   /// - Returns: How many were filled: fewer than `count` when the source ends or a fault came after some bytes.

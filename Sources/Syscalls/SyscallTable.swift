@@ -15,7 +15,12 @@ public final class SyscallTable {
   /// The table of all rows that the system serves.
   public convenience init() {
     self.init(
-      rows: [memorySyscalls, processSyscalls].flatMap { $0 })
+      rows: [
+        memorySyscalls, signalSyscalls, timeSyscalls, systemSyscalls, identitySyscalls, threadSyscalls, executeSyscalls,
+        readWriteSyscalls, openSyscalls, descriptorSyscalls, statusSyscalls, nameSyscalls, directorySyscalls,
+        attributeSyscalls, storageSyscalls, transferSyscalls, extendedAttributeSyscalls, mountSyscalls, socketSyscalls,
+        pollSyscalls, epollSyscalls,
+      ].flatMap { $0 })
   }
 
   init(rows: [Syscall]) {

@@ -116,7 +116,7 @@ public final class FileDescriptorTable {
 
   /// Puts a description behind a number of the caller's choice. See dup2(2).
   ///
-  /// - Returns: What was there before: the caller calls its `closed`, and ignores errors.
+  /// - Returns: What was there before: the caller calls `finishClosing` with it, and ignores errors.
   /// - Throws: `EBADF` beyond the limit; `EBUSY` when another thread is about to use the number.
   public func replace(_ fd: Int32, with file: OpenFile, closeOnExec: Bool) throws(Errno) -> OpenFile? {
     let index = Int(fd)
@@ -167,7 +167,7 @@ public final class FileDescriptorTable {
 
   /// Takes a number out of use. See close(2).
   ///
-  /// - Returns: The description: the caller releases the process's record locks on its inode and calls its `closed`.
+  /// - Returns: The description: the caller calls `finishClosing` with it.
   /// - Throws: `EBADF`.
   public func remove(_ fd: Int32) throws(Errno) -> OpenFile {
     let file = try anyFile(at: fd)
@@ -179,7 +179,14 @@ public final class FileDescriptorTable {
   ///
   /// - Throws: `EBADF`, and what `OpenFile.closed` throws.
   public func close(_ fd: Int32) throws(Errno) {
-    let file = try remove(fd)
+    try finishClosing(try remove(fd))
+  }
+
+  /// Does what belongs to the end of a number besides taking it out of use: releases the process's record locks, and
+  /// tells the file.
+  ///
+  /// - Throws: What `OpenFile.closed` throws.
+  public func finishClosing(_ file: OpenFile) throws(Errno) {
     file.inode.locks?.release(ownedBy: .table(ObjectIdentifier(self)))
     try file.closed()
   }

@@ -40,7 +40,7 @@ extension FileSystemContext {
 
   /// See fstatfs(2).
   public func statfs(_ place: Path) throws(Errno) -> Statfs {
-    var result = try place.mount.fileSystem.statfs()
+    var result = try place.inode.fileSystem.statfs()
     result.f_flags = place.mount.flags.union(.ST_VALID)
     return result
   }

@@ -267,6 +267,21 @@ open class Inode {
     didChange()
   }
 
+  // MARK: Extended attributes
+
+  /// The value of an attribute. See getxattr(2). `FileSystemContext` has checked permissions.
+  ///
+  /// - Throws: `ENODATA` when there is none of the name, `EOPNOTSUPP` for a name whose kind the file system lacks.
+  open func attribute(_ name: [UInt8]) throws(Errno) -> [UInt8] { throw .EOPNOTSUPP }
+  /// Sets an attribute, or removes it for nil. See setxattr(2).
+  ///
+  /// - Throws: `EEXIST` and `ENODATA` as the flags say, `ENOSPC`, `EOPNOTSUPP`.
+  open func setAttribute(_ name: [UInt8], _ value: [UInt8]?, _ flags: ExtendedAttributeFlags) throws(Errno) {
+    throw .EOPNOTSUPP
+  }
+  /// The names of the attributes that there are.
+  open func attributeNames() throws(Errno) -> [[UInt8]] { [] }
+
   /// Writes content, and unless `dataOnly` attributes, to where they last. See fsync(2).
   open func synchronize(dataOnly: Bool) throws(Errno) {}
 }

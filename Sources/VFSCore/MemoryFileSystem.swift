@@ -60,6 +60,7 @@ open class MemoryInode: Inode {
   private final let target: [UInt8]
 
   private final let memory: MemoryFileSystem
+  private final var attributes: [ExtendedAttribute] = []
 
   /// Makes an inode that no directory has yet.
   public init(_ fileSystem: MemoryFileSystem, _ node: NewNode, contents: PageCache? = nil) {
@@ -161,6 +162,19 @@ open class MemoryInode: Inode {
     }
     inode.didChange()
   }
+
+  // As tmpfs: `security.` and `trusted.` attributes are kept, ACLs only as the mode says them.
+  override open func attribute(_ name: [UInt8]) throws(Errno) -> [UInt8] {
+    try attributes.value(name, of: self)
+  }
+  override open func setAttribute(
+    _ name: [UInt8], _ value: [UInt8]?, _ flags: ExtendedAttributeFlags
+  ) throws(Errno) {
+    let frames = memory.environment.frames
+    if let value, frames.freeFrames <= frames.reserve + value.count / pageSize { throw .ENOSPC }
+    try attributes.set(name, value, flags, of: self)
+  }
+  override open func attributeNames() throws(Errno) -> [[UInt8]] { attributes.map { $0.name } }
 
   override open func readLink() throws(Errno) -> [UInt8] {
     guard isSymbolicLink else { throw .EINVAL }

@@ -12,6 +12,9 @@ public final class Namespace {
   /// What has no path: pipes, and other things that are files only by their descriptor.
   public let anonymous: Mount
 
+  /// What files without a name are in: memfd_create(2).
+  public private(set) lazy var memoryFiles = MemoryFileSystem(environment, typeName: "tmpfs")
+
   /// Makes a tree whose root is `root`.
   public init(_ environment: FileSystemEnvironment, root: FileSystem, source: [UInt8], flags: StatfsFlags = .ST_RELATIME) {
     self.environment = environment

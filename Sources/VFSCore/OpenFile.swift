@@ -15,6 +15,8 @@ open class OpenFile {
   public final var offset: Int64 = 0
   /// Holds the inode's right to be written.
   private final let isWriter: Bool
+  /// Who is told when the last reference is gone.
+  fileprivate final var watches: FileWatch?
 
   /// Makes a description of `path`'s inode with the flags of open(2).
   public init(_ path: Path, _ flags: OpenFlags) {
@@ -26,6 +28,11 @@ open class OpenFile {
   }
 
   deinit {
+    while let watch = watches {
+      watches = watch.next
+      watch.next = nil
+      watch.fileClosed()
+    }
     if isWriter { inode.writerCount -= 1 }
     inode.locks?.release(ownedBy: .description(ObjectIdentifier(self)))
   }
@@ -95,6 +102,13 @@ open class OpenFile {
   /// Changes the capacity of a pipe and returns what it is then. See F_SETPIPE_SZ.
   open func setPipeCapacity(_ bytes: Int) throws(Errno) -> Int { throw .EBADF }
 
+  /// What must not happen to a file of memfd_create(2), for F_GET_SEALS; nil for others.
+  open var seals: FileSeals? { nil }
+  /// Forbids more. See F_ADD_SEALS.
+  ///
+  /// - Throws: `EPERM` when sealing is over, `EBUSY`; `EINVAL` for what cannot be sealed.
+  open func addSeals(_ new: FileSeals) throws(Errno) { throw .EINVAL }
+
   /// Called by each close(2) of a descriptor of this description; `close` reports what it throws.
   open func closed() throws(Errno) {}
 
@@ -129,4 +143,34 @@ public final class PathOnlyFile: OpenFile {
   override public func truncate(to size: Int64) throws(Errno) { throw .EBADF }
   override public func mappingCache() throws(Errno) -> PageCache? { throw .EBADF }
   override public func seek(_ distance: Int64, _ whence: SeekWhence) throws(Errno) -> Int64 { throw .EBADF }
+}
+
+/// Somebody who wants to hear of a description's end without keeping it open: an epoll instance.
+open class FileWatch {
+  fileprivate final var next: FileWatch?
+
+  public init() {}
+
+  /// The description is closed for good. It must not be used any more.
+  open func fileClosed() {}
+}
+
+extension OpenFile {
+  /// Enters a watch, which must be with no file.
+  public final func addWatch(_ watch: FileWatch) {
+    watch.next = watches
+    watches = watch
+  }
+
+  /// Takes a watch out.
+  public final func removeWatch(_ watch: FileWatch) {
+    if watches === watch {
+      watches = watch.next
+    } else {
+      var previous = watches
+      while let at = previous, at.next !== watch { previous = at.next }
+      previous?.next = watch.next
+    }
+    watch.next = nil
+  }
 }

@@ -618,6 +618,9 @@ public final class PageCache {
     observers.append(Observer(observer: observer, count: 1))
   }
 
+  /// Whether anything is mapped.
+  public var isMapped: Bool { !observers.isEmpty }
+
   public func removeObserver(_ observer: any MappingObserver) {
     for index in observers.indices where observers[index].observer === observer {
       observers[index].count -= 1

@@ -2,7 +2,7 @@ public import Kernel
 public import LinuxABI
 
 /// An open regular file, over its page cache.
-public final class RegularFile: OpenFile {
+public class RegularFile: OpenFile {
   private let cache: PageCache
 
   public init(_ path: Path, _ flags: OpenFlags, _ cache: PageCache) {

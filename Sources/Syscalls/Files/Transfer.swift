@@ -1,0 +1,65 @@
+internal import Kernel
+internal import LinuxABI
+internal import Process
+internal import VFSCore
+
+/// Calls that copy between files inside the kernel: sendfile(2), copy_file_range(2).
+let transferSyscalls: [Syscall] = [
+  Syscall(40, "sendfile", sendfile),
+  Syscall(326, "copy_file_range", copyFileRange),
+]
+
+/// Copies from a file to a descriptor. See sendfile(2).
+func sendfile(
+  _ thread: Thread, _ output: Descriptor, _ input: Descriptor, _ offset: UserMutablePointer<Int64>, _ count: UInt
+) throws(Errno) -> Int {
+  let files = thread.process.files
+  let source = try files.file(at: input.value)
+  guard source.isReadable else { throw .EBADF }
+  var position = source.offset
+  if !offset.isNull { position = try offset.load() }
+  let target = try files.file(at: output.value)
+  guard target.isWritable else { throw .EBADF }
+  guard position >= 0, Int(bitPattern: count) >= 0, !target.flags.contains(.O_APPEND) else { throw .EINVAL }
+  guard source.inode.isRegularFile else { throw .EINVAL }
+  let limit = min(Int(bitPattern: count), IOVector.maximumTransfer, Int(Int64.max - position))
+  let copied = try copy(thread, source, &position, target, nil, limit)
+  if offset.isNull { source.offset = position } else { try offset.store(position) }
+  return copied
+}
+
+/// Copies from one file to another. See copy_file_range(2).
+func copyFileRange(
+  _ thread: Thread, _ input: Descriptor, _ inputOffset: UserMutablePointer<Int64>, _ output: Descriptor,
+  _ outputOffset: UserMutablePointer<Int64>, _ count: UInt, _ flags: UInt32
+) throws(Errno) -> Int {
+  let files = thread.process.files
+  let source = try files.file(at: input.value)
+  let target = try files.file(at: output.value)
+  var from = inputOffset.isNull ? source.offset : try inputOffset.load()
+  let to = outputOffset.isNull ? target.offset : try outputOffset.load()
+  guard flags == 0 else { throw .EINVAL }
+  if source.inode.isDirectory || target.inode.isDirectory { throw .EISDIR }
+  guard source.inode.isRegularFile, target.inode.isRegularFile else { throw .EINVAL }
+  guard source.isReadable, target.isWritable, !target.flags.contains(.O_APPEND) else { throw .EBADF }
+  if source.inode.fileSystem !== target.inode.fileSystem { throw .EXDEV }
+  guard from >= 0, to >= 0 else { throw .EINVAL }
+  let wanted = Int64(clamping: count)
+  if from.addingReportingOverflow(wanted).overflow || to.addingReportingOverflow(wanted).overflow { throw .EOVERFLOW }
+  let length = min(wanted, max(source.inode.size - from, 0), Int64(IOVector.maximumTransfer))
+  if source.inode === target.inode, to < from + length, from < to + length { throw .EINVAL }
+  let copied = try copy(thread, source, &from, target, to, Int(length))
+  if inputOffset.isNull { source.offset = from } else { try inputOffset.store(from) }
+  if outputOffset.isNull { target.offset = to + Int64(copied) } else { try outputOffset.store(to + Int64(copied)) }
+  return copied
+}
+
+private func copy(
+  _ thread: Thread, _ source: OpenFile, _ from: inout Int64, _ target: OpenFile, _ to: Int64?, _ limit: Int
+) throws(Errno) -> Int {
+  let count = try limitedCount(thread, target, to, limit)
+  do throws(Errno) { return try source.copy(to: target, from: &from, at: to, count: count) } catch {
+    if error == .EPIPE { thread.raise(.SIGPIPE) }
+    throw error
+  }
+}
