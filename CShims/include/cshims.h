@@ -105,8 +105,6 @@ CSHIMS_INLINE bool cshims_random(uint64_t *out) {
 }
 
 uint64_t cshims_fs_base(void);
-// FS base for code of C libraries: a block of thread-local variables of the kernel's.
-uint64_t cshims_library_thread_pointer(void);
 void cshims_set_fs_base(uint64_t base);
 // The program's GS base, which waits in the swap register while the kernel runs.
 uint64_t cshims_user_gs_base(void);

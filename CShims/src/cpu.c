@@ -117,15 +117,6 @@ static void enable_fpu(void) {
   cshims_features.xsave_size = r[1];
 }
 
-// libelf keeps its last error in a thread-local variable, and Debian's build reads a stack protector's canary at FS:0x28.
-// One block in the ABI's form serves: variables end where the thread pointer points, and the pointer stands there.
-uint64_t cshims_library_thread_pointer(void) {
-  static _Alignas(64) uint8_t block[512];
-  uint64_t *pointer = (uint64_t *)(block + 384);
-  *pointer = (uint64_t)pointer;
-  return (uint64_t)pointer;
-}
-
 void cshims_fpu_reset(void) {
   static const uint32_t mxcsr = 0x1f80;
   __asm__ volatile("fninit; ldmxcsr %0" ::"m"(mxcsr));

@@ -16,10 +16,9 @@ nonisolated(unsafe) private var syscalls: SyscallTable?
 @c public func kernel_main(_ information: UInt, _ kind: UInt) {
   unsafe heap.start(at: Image.earlyHeap.address, count: Image.earlyHeap.count)
   CPU.initialize(faultStackTop: Image.faultStackTop)
-  let table = SyscallTable()
-  unsafe syscalls = table
   let made = Machine(information, kind == 0 ? .pvh : .linux) { allocator in unsafe heap.attach(allocator) }
   unsafe machine = made
+  unsafe syscalls = SyscallTable()
   made.run()
 }
 

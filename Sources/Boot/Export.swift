@@ -37,7 +37,7 @@ struct TreeExport {
     var size = 0
     var target: [UInt8] = []
     if inode.isRegularFile { size = Int(inode.size) }
-    if inode.isSymbolicLink, let text = try? inode.readlink() {
+    if inode.isSymbolicLink, let text = try? inode.readLink() {
       target = text
       size = target.count
     }

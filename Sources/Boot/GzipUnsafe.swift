@@ -17,8 +17,6 @@ enum Gzip {
   /// Decompresses; returns the number of bytes, or what is wrong.
   static func inflate(_ region: BootInformation.Region, into room: BootInformation.Region) -> (count: UInt, fault: StaticString?) {
     var count = 0
-    // zlib reads a stack protector's canary at FS:0x28.
-    CPU.fsBase = CPU.libraryThreadPointer
     // SAFETY: both regions are reserved for this at boot and do not overlap.
     let result = unsafe czlib_inflate_gzip(
       PhysicalMemory.pointer(region.start), Int(region.end - region.start), PhysicalMemory.pointer(room.start),

@@ -18,6 +18,7 @@ extension Machine {
       timers.expire()
       if scheduler.hasReady { CPU.exitWork = true }
     }
+    calibration.scheduleRefinement(clock, timers)
     report(parameters.diagnostics)
 
     let environment = FileSystemEnvironment(frames: frames, clock: clock)

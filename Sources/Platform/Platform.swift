@@ -191,8 +191,6 @@ public enum CPU {
     get { cshims_fs_base() }
     set { cshims_set_fs_base(newValue) }
   }
-  /// The FS base under which C libraries run: a block of thread-local variables of the kernel's.
-  public static var libraryThreadPointer: UInt64 { cshims_library_thread_pointer() }
   /// The program's GS base.
   public static var userGSBase: UInt64 {
     get { cshims_user_gs_base() }
@@ -295,4 +293,12 @@ public enum Image {
   public static var vdsoEnd: UInt { unsafe physical(cshims_address_vdso_end()) }
   /// The time stamp counter at the first instruction.
   public static var entryTimeStamp: UInt64 { cshims_get_entry_tsc() }
+}
+
+/// Kernel memory by its address, for reports: callers look the address up in the page table first.
+public enum KernelMemory {
+  public static func load(_ address: UInt) -> UInt {
+    // SAFETY: the caller has found the address mapped, and it is a multiple of eight.
+    unsafe UnsafePointer<UInt>(bitPattern: address)!.pointee
+  }
 }

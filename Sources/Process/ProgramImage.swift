@@ -2,7 +2,6 @@ internal import ELFLoader
 internal import Kernel
 internal import LinuxABI
 internal import Mmap
-internal import Platform
 internal import Support
 internal import VFSCore
 
@@ -89,7 +88,7 @@ struct ProgramImage {
   ) throws(ExecutionError) -> Part {
     let size = UInt64(truncatingIfNeeded: file.inode.size)
     do throws(ELFError) {
-      let header = try withLibrary { () throws(ELFError) in try ELFFileHeader(parsing: start.rawBytes, fileSize: size) }
+      let header = try ELFFileHeader(parsing: start.rawBytes, fileSize: size)
       let range = header.programHeaderTable
       var table: [UInt8] = []
       if range.upperBound <= UInt64(start.count) {
@@ -97,24 +96,11 @@ struct ProgramImage {
       } else {
         table = (try? Self.read(file, at: range.lowerBound, count: Int(range.upperBound - range.lowerBound), path)) ?? []
       }
-      let plan = try withLibrary { () throws(ELFError) in try LoadPlan(header, programHeaders: table.rawBytes) }
+      let plan = try LoadPlan(header, programHeaders: table.rawBytes)
       return Part(file: file, path: path, plan: plan, header: header)
     } catch {
       throw ExecutionError(error, path, role)
     }
-  }
-
-  /// Runs code of libelf, which uses vector registers and a thread-local variable, with the program's registers put aside.
-  private static func withLibrary<T>(_ body: () throws(ELFError) -> T) throws(ELFError) -> T {
-    let saved = FloatingPointState()
-    saved.save()
-    let fsBase = CPU.fsBase
-    CPU.fsBase = CPU.libraryThreadPointer
-    defer {
-      CPU.fsBase = fsBase
-      saved.restore()
-    }
-    return try body()
   }
 
   private static func interpreter(
