@@ -29,8 +29,9 @@ public final class Pipe {
   public static var atomicSize: Int { 4096 }
 
   private let frames: FrameAllocator
-  /// Frame numbers by slot, 0 where there is none. A power of two of slots.
-  private var slots = [UInt32](repeating: 0, count: defaultCapacity / pageSize)
+  /// Frame numbers by slot, 0 where there is none. A power of two of slots, and twice as many as the capacity takes: a
+  /// full pipe that begins within a page ends within another, which must have a frame of its own.
+  private var slots = [UInt32](repeating: 0, count: 2 * defaultCapacity / pageSize)
   /// Bytes ever read and written; their difference is what the pipe holds.
   private var readTotal: UInt64 = 0
   private var writeTotal: UInt64 = 0
@@ -55,7 +56,7 @@ public final class Pipe {
 
   /// Bytes to be read.
   public var count: Int { Int(writeTotal &- readTotal) }
-  public var capacity: Int { slots.count * pageSize }
+  public var capacity: Int { slots.count / 2 * pageSize }
   private var room: Int { capacity - count }
 
   var readiness: (read: PollEvents, write: PollEvents) {
@@ -146,7 +147,6 @@ public final class Pipe {
     while reader.remaining > 0, room > 0 {
       let inPage = UInt(writeTotal & 4095)
       let slot = Int(truncatingIfNeeded: writeTotal >> 12) & (slots.count - 1)
-      // The ring is full up to a page that is being read: its rest is not room yet.
       let wanted = min(reader.remaining, room, pageSize - Int(inPage))
       if slots[slot] == 0 {
         if spare != 0 {
@@ -176,12 +176,13 @@ public final class Pipe {
     // Slots are taken modulo their number: those in use move to where the new number puts them.
     let firstPage = readTotal >> 12
     let pages = count == 0 ? 0 : Int(((writeTotal &- 1) >> 12) &- firstPage) + 1
-    guard pages <= wanted else { throw .EBUSY }
-    var new = [UInt32](repeating: 0, count: wanted)
+    guard count <= wanted * pageSize else { throw .EBUSY }
+    let size = 2 * wanted
+    var new = [UInt32](repeating: 0, count: size)
     for index in 0..<pages {
       let page = firstPage &+ UInt64(index)
       let old = Int(truncatingIfNeeded: page) & (slots.count - 1)
-      new[Int(truncatingIfNeeded: page) & (wanted - 1)] = slots[old]
+      new[Int(truncatingIfNeeded: page) & (size - 1)] = slots[old]
       slots[old] = 0
     }
     for slot in slots where slot != 0 { frames.release(PageFrame(number: slot)) }

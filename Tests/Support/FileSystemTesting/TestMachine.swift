@@ -38,7 +38,7 @@ public struct UserBuffer {
   }
   public init(_ bytes: [UInt8]) {
     self.init(count: max(bytes.count, 1))
-    for (index, byte) in bytes.enumerated() { try! UserMemory.store(byte, at: address + UInt(index)) }
+    try! UserMemory.store(bytes.span.bytes, at: address)
   }
 
   public var bytes: [UInt8] { try! UserMemory.bytes(at: address, count: count) }

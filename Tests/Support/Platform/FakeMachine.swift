@@ -12,6 +12,8 @@ public enum FakeMachine {
   private struct State {
     var physicalNext: UInt = 1 << 22
     var userNext: UInt = 0
+    /// Pages behind the buffers that were handed out.
+    var guards: Set<UInt> = []
     var faults: [Range<UInt>] = []
   }
   private static let state = Mutex(State())
@@ -47,7 +49,7 @@ public enum FakeMachine {
     return state.withLock { state in
       let start = userBase + state.userNext
       let size = (UInt(bytes) + 4095) & ~4095
-      state.faults.append(start + size..<start + size + 4096)
+      state.guards.insert((start + size) / 4096)
       state.userNext += size + 4096
       precondition(state.userNext <= userSize, "the fake machine's user memory is used up")
       return start
@@ -64,6 +66,10 @@ public enum FakeMachine {
     guard address >= userBase, address < userBase + userSize else { return 0 }
     return state.withLock { state in
       var end = min(address + UInt(count), userBase + userSize)
+      for page in address / 4096..<(end + 4095) / 4096 where state.guards.contains(page) {
+        end = max(page * 4096, address)
+        break
+      }
       for fault in state.faults where fault.lowerBound < end && fault.upperBound > address {
         end = max(fault.lowerBound, address)
       }
