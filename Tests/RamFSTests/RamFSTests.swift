@@ -1,4 +1,59 @@
 import FileSystemTesting
+import Kernel
+import LinuxABI
 import Testing
+import VFSCore
 
 @testable import RamFS
+
+@Suite struct MountOptions {
+  let machine = TestMachine()
+
+  private func make(_ options: String) throws -> (context: FileSystemContext, fileSystem: RamFileSystem) {
+    let fileSystem = try RamFileSystem.make(machine.environment, options: Array(options.utf8))
+    return (FileSystemContext(Namespace(machine.environment, root: fileSystem, source: [])), fileSystem)
+  }
+
+  @Test func defaults() throws {
+    let (context, fileSystem) = try make("")
+    #expect(try context.stat("/").st_mode.rawValue == 0o041777)
+    let statfs = try context.statfs(Array("/".utf8))
+    #expect(statfs.f_type == FilesystemMagic.TMPFS_MAGIC && statfs.f_bsize == 4096 && statfs.f_namelen == 255)
+    #expect(statfs.f_blocks == UInt64(machine.frames.totalFrames / 2))
+    #expect(fileSystem.optionText == [])
+  }
+
+  @Test func limits() throws {
+    let (context, fileSystem) = try make("size=64k,nr_inodes=4,mode=750,uid=5,gid=6")
+    #expect(String(decoding: fileSystem.optionText, as: UTF8.self) == "size=64k,nr_inodes=4,mode=750")
+    let stat = try context.stat("/")
+    #expect(stat.st_mode.rawValue == 0o040750 && stat.st_uid == 5 && stat.st_gid == 6)
+    let file = try context.open("/f", [.O_CREAT, .O_RDWR])
+    #expect(try file.write([UInt8](repeating: 1, count: 100_000)) == 65536)
+    #expect(throws: Errno.ENOSPC) { try file.write("x") }
+    #expect(try context.statfs(Array("/".utf8)).f_bfree == 0)
+    try file.truncate(to: 0)
+    #expect(try context.statfs(Array("/".utf8)).f_bfree == 16)
+    try context.mkdir("/d")
+    try context.symlink("x", "/s")
+    #expect(throws: Errno.ENOSPC) { try context.make("/more") }
+    try context.unlink("/s")
+    try context.make("/more")
+    #expect(try context.statfs(Array("/".utf8)).f_ffree == 0)
+  }
+
+  @Test(arguments: [
+    "size", "size=", "size=x", "size=1kk", "size=101%", "size=99999999999999999999", "size=9999999999999g", "mode=8",
+    "mode=77777", "uid=-1", "uid=4294967296", "unknown=1", "size=1,,bad",
+  ])
+  func wrongOptions(options: String) {
+    #expect(throws: Errno.EINVAL) { try make(options) }
+  }
+
+  @Test(arguments: [("size=50%", 2048), ("size=1m", 256), ("size=1", 1), ("nr_blocks=9", 9)])
+  func sizes(options: String, pages: Int) throws {
+    let machine = TestMachine(megabytes: 16)
+    let fileSystem = try RamFileSystem.make(machine.environment, options: Array(options.utf8))
+    #expect(fileSystem.quota.limit == pages)
+  }
+}
