@@ -26,7 +26,7 @@ final class ProcRoot: ProcDirectory {
     while position < 256 {
       guard let file = MachineFile(rawValue: UInt8(truncatingIfNeeded: position - 2)) else { break }
       let type = file.type.directoryEntryType
-      guard emit(file.name.bytes, ProcNumber.machineFile + UInt64(file.rawValue), type, position + 1) else { return }
+      guard emit(file.name.bytes, file.number, type, position + 1) else { return }
       position += 1
     }
     var pid = Int32(clamping: max(position - 256, 0))
@@ -67,6 +67,8 @@ enum MachineFile: UInt8, CaseIterable {
     }
   }
 
+  var number: UInt64 { self == .sys ? ProcNumber.systemControl : ProcNumber.machineFile + UInt64(rawValue) }
+
   func inode(_ proc: ProcFileSystem) -> Inode {
     switch type {
     case .S_IFLNK: MachineLink(proc, self)
@@ -82,7 +84,7 @@ final class MachineLink: ProcLink {
 
   init(_ proc: ProcFileSystem, _ file: MachineFile) {
     self.file = file
-    super.init(proc, number: ProcNumber.machineFile + UInt64(file.rawValue))
+    super.init(proc, number: file.number)
   }
 
   override func readLink() throws(Errno) -> [UInt8] {
@@ -105,7 +107,7 @@ final class MachineText: ProcText {
 
   init(_ proc: ProcFileSystem, _ file: MachineFile) {
     self.file = file
-    super.init(proc, number: ProcNumber.machineFile + UInt64(file.rawValue))
+    super.init(proc, number: file.number)
   }
 
   override func write(into text: inout TextBuffer) throws(Errno) {
