@@ -105,6 +105,9 @@ if isKernel {
     test("DriversTests", ["Drivers", "Kernel", "Platform", "Support", "LinuxABI"]),
     test("PortTests", ["CZlib"]),
     test("ELFLoaderTests", ["ELFLoader", "Support", "LinuxABI"]),
+    test(
+      "ProcessTests",
+      ["Process", "Mmap", "VFSCore", "FileSystemTesting", "Kernel", "Platform", "Support", "LinuxABI"]),
     test("SupportTests", ["Support"]),
     test("KernelTests", ["Kernel", "Platform", "Support", "LinuxABI"]),
     test("LinuxABITests", ["LinuxABI"]),

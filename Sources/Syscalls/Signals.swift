@@ -1,5 +1,5 @@
 internal import Kernel
-public import LinuxABI
+internal import LinuxABI
 internal import Platform
 internal import Process
 internal import Support

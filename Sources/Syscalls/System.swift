@@ -1,9 +1,9 @@
 internal import Kernel
-public import LinuxABI
+internal import LinuxABI
 internal import Mmap
 internal import Platform
 internal import Process
-public import Support
+internal import Support
 
 /// What the system says about itself, and attributes of processes that it mostly only keeps.
 let systemSyscalls: [Syscall] = [

@@ -1,5 +1,5 @@
 internal import Kernel
-public import LinuxABI
+internal import LinuxABI
 internal import Process
 internal import Support
 
@@ -14,6 +14,7 @@ let threadSyscalls: [Syscall] = [
   Syscall(273, "set_robust_list", .none, set_robust_list),
   Syscall(274, "get_robust_list", .none, get_robust_list),
   Syscall(324, "membarrier", membarrier),
+  Syscall(334, "rseq", .none, rseq),
 ]
 
 /// Ends this thread. See _exit(2).
@@ -227,3 +228,8 @@ private func changeWord(_ address: UInt, _ operation: UInt32) throws(Errno) -> U
     return old
   }
 }
+
+/// Restartable sequences are configured out: C libraries go on without. See rseq(2).
+func rseq(
+  _ thread: Thread, _ area: Address, _ length: UInt32, _ flags: UInt32, _ signature: UInt32
+) throws(Errno) -> Int { throw .ENOSYS }

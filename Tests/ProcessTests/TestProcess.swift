@@ -1,0 +1,68 @@
+// A process with a thread over the fake machine, that no scheduler runs.
+import FileSystemTesting
+import Kernel
+import LinuxABI
+import Mmap
+import Platform
+import Support
+import VFSCore
+
+@testable import Process
+
+struct TestProcess {
+  let system: System
+  let process: UserProcess
+  let thread: Thread
+  let log: LogLines
+  private let namespace: Namespace
+
+  final class LogLines {
+    var text: [String] = []
+    func contains(_ part: String) -> Bool { text.contains { $0.contains(part) } }
+  }
+
+  init() throws {
+    let machine = TestMachine()
+    let frames = machine.frames
+    let table = PageTable(root: try frames.allocate(.kernel, zeroed: true).physical)
+    let clock = machine.environment.clock
+    let log = LogLines()
+    system = System(
+      frames: frames, kernelTable: table, scheduler: Scheduler(timers: TimerQueue(clock: clock)), clock: clock,
+      stacks: KernelStacks(table, frames), log: Log { log.text.append(String(decoding: $0.bytes, as: UTF8.self)) },
+      random: RandomSource(), zeroFrame: try frames.allocate(.kernel, zeroed: true), vdso: [],
+      randomizesAddresses: false, defaultStackLimit: 8 << 20)
+    self.log = log
+    let root = MemoryFileSystem(machine.environment, typeName: "rootfs")
+    namespace = Namespace(machine.environment, root: root, source: Array("rootfs".utf8))
+    process = try Self.makeProcess(system, namespace)
+    thread = Self.addThread(process)
+  }
+
+  /// Another process of the same system.
+  func addProcess() throws -> UserProcess {
+    let process = try Self.makeProcess(system, namespace)
+    Self.addThread(process)
+    return process
+  }
+
+  private static func makeProcess(_ system: System, _ namespace: Namespace) throws -> UserProcess {
+    let memory = try AddressSpace(
+      system.frames, kernelTable: system.kernelTable, zeroFrame: system.zeroFrame,
+      layout: AddressLayoutPlan(random: nil, stackLimit: 8 << 20), stackLimit: 8 << 20)
+    let process = UserProcess(
+      system, pid: system.nextPID(), memory: memory, files: FileDescriptorTable(),
+      fileSystem: FileSystemContext(namespace), limits: ResourceLimits(stack: 8 << 20, memory: 64 << 20))
+    system.processes.append(process)
+    return process
+  }
+
+  @discardableResult
+  static func addThread(_ process: UserProcess) -> Thread {
+    let stack = AddressLayout.kernelBase + FakeMachine.reserve(bytes: 16384)
+    let tid = process.threads.isEmpty ? process.pid : process.system.nextPID()
+    let thread = Thread(process, tid: tid, stackTop: stack + 16384, name: [UInt8]("test".utf8))
+    process.threads.append(thread)
+    return thread
+  }
+}
