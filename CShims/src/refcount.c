@@ -20,7 +20,14 @@ void *swift_nonatomic_retain_n(struct object *object, uint32_t n) {
   if ((intptr_t)object > 0 && (object->count & COUNT_MASK) != IMMORTAL) object->count += n;
   return object;
 }
-void *swift_nonatomic_retain(struct object *object) { return swift_nonatomic_retain_n(object, 1); }
+void *swift_nonatomic_retain(struct object *object) {
+  if ((intptr_t)object > 0) {
+    // Without the mask an immortal count, all ones below the top bit, becomes zero: fewer instructions than a comparison.
+    int64_t count = object->count + 1;
+    if ((uint64_t)count << 1 != 0) object->count = count;
+  }
+  return object;
+}
 
 void swift_nonatomic_release_n(struct object *object, uint32_t n) {
   if ((intptr_t)object <= 0 || (object->count & COUNT_MASK) == IMMORTAL) return;

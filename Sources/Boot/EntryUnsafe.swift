@@ -9,8 +9,9 @@ internal import Syscalls
 
 // SAFETY: set once by kernel_main before any other entry can happen, and never changed; one CPU.
 nonisolated(unsafe) private var machine: Machine?
-// SAFETY: as above. A place of its own, since every system call reads it.
-nonisolated(unsafe) private var syscalls: SyscallTable?
+// SAFETY: as above; the object lives as long as the machine. A place of its own and no counted reference, since every
+// system call reads it.
+nonisolated(unsafe) private var syscalls: Unmanaged<SyscallTable>?
 
 /// The first Swift code, on the boot stack. `kind` is 0 for PVH and 1 for the Linux boot protocol.
 @c public func kernel_main(_ information: UInt, _ kind: UInt) {
@@ -18,7 +19,7 @@ nonisolated(unsafe) private var syscalls: SyscallTable?
   CPU.initialize(faultStackTop: Image.faultStackTop)
   let made = Machine(information, kind == 0 ? .pvh : .linux) { allocator in unsafe heap.attach(allocator) }
   unsafe machine = made
-  unsafe syscalls = SyscallTable()
+  unsafe syscalls = Unmanaged.passRetained(SyscallTable())
   made.run()
 }
 
@@ -50,13 +51,15 @@ nonisolated(unsafe) private var syscalls: SyscallTable?
 }
 
 @c public func kernel_syscall(_ frame: UnsafeMutableRawPointer) -> Int {
-  // SAFETY: as in kernel_trap; the table stands since kernel_main.
-  unsafe syscalls.unsafelyUnwrapped.dispatch(Thread.currentThread, SavedRegisters(frame))
+  // SAFETY: as in kernel_trap; the table stands since kernel_main, and the scheduler holds the thread that runs.
+  unsafe syscalls.unsafelyUnwrapped._withUnsafeGuaranteedRef { table in
+    Thread.withCurrent { thread in table.dispatch(thread, unsafe SavedRegisters(frame)) }
+  }
 }
 
 @c public func kernel_syscall_traced(_ frame: UnsafeMutableRawPointer) -> Int {
   // SAFETY: as in kernel_syscall.
-  unsafe syscalls.unsafelyUnwrapped.dispatchTraced(Thread.currentThread, SavedRegisters(frame))
+  unsafe syscalls.unsafelyUnwrapped.takeUnretainedValue().dispatchTraced(Thread.currentThread, SavedRegisters(frame))
 }
 
 /// The way back to the program has something to do.

@@ -46,6 +46,13 @@ public final class Thread: Task {
     unsafe unsafeDowncast(Task.current, to: Thread.self)
   }
 
+  /// Calls `body` with the thread that runs now, without taking a reference: for the system call entry.
+  @inline(__always)
+  public static func withCurrent<Result>(_ body: (Thread) -> Result) -> Result {
+    // SAFETY: the scheduler holds the task that runs, and what enters from ring 3 is a thread.
+    unsafe Unmanaged<Thread>.fromOpaque(CPU.thread.unsafelyUnwrapped)._withUnsafeGuaranteedRef { body($0) }
+  }
+
   public override func start() -> Never {
     CPU.returnToUser(registers)
   }

@@ -24,8 +24,9 @@ extension FileSystemContext {
     var walk = try PathWalk(self, path, at: base, resolve)
     if !flags.contains(.O_CREAT) {
       try walk.run(followLast: follows)
-      if flags.contains(.O_DIRECTORY), !walk.path.inode.isDirectory { throw .ENOTDIR }
-      return try open(walk.path, flags)
+      let place = walk.finish()
+      if flags.contains(.O_DIRECTORY), !place.inode.isDirectory { throw .ENOTDIR }
+      return try open(place, flags)
     }
     if flags.contains(.O_DIRECTORY) { throw .EINVAL }
     let isExclusive = flags.contains(.O_EXCL)

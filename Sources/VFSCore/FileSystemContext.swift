@@ -39,7 +39,7 @@ public final class FileSystemContext {
   ) throws(Errno) -> Path {
     var walk = try PathWalk(self, path, at: base, resolve)
     try walk.run(followLast: follow)
-    return walk.path
+    return walk.finish()
   }
 
   /// The place that the arguments of an `…at` system call name: AT_SYMLINK_NOFOLLOW and AT_EMPTY_PATH are looked at.

@@ -12,7 +12,11 @@ public final class Mount {
   /// Read-only, noexec and the like; `ST_RELATIME` unless another choice was made.
   public internal(set) var flags: StatfsFlags
   /// Where it is mounted; nil for the root of the namespace, and when unmounted.
-  public internal(set) var parent: Path?
+  public internal(set) var parent: Path? {
+    didSet { place = parent.map { (ObjectIdentifier($0.mount), ObjectIdentifier($0.dentry)) } }
+  }
+  /// The identities behind `parent`, so that a look-up compares them without taking references.
+  private var place: (mount: ObjectIdentifier, dentry: ObjectIdentifier)?
 
   /// Holds what has no path: pipes and the like.
   let isAnonymous: Bool
@@ -26,6 +30,12 @@ public final class Mount {
     self.root = root
     self.source = source
     self.flags = flags
+  }
+
+  @inline(__always)
+  func isMounted(at path: Path) -> Bool {
+    guard let place else { return false }
+    return place.dentry == ObjectIdentifier(path.dentry) && place.mount == ObjectIdentifier(path.mount)
   }
 
   @inline(__always)

@@ -38,8 +38,10 @@ public final class Namespace {
 
   /// What is mounted at `path`: the latest, where there are several.
   public func mounted(at path: Path) -> Mount? {
-    for mount in mounts.reversed() {
-      if let parent = mount.parent, parent.isSame(as: path) { return mount }
+    var index = mounts.count
+    while index > 0 {
+      index &-= 1
+      if mounts[index].isMounted(at: path) { return mounts[index] }
     }
     return nil
   }

@@ -4,17 +4,14 @@ internal import LinuxABI
 /// One look-up of a path. See path_resolution(7).
 ///
 /// A symbolic link is followed by putting its target in front of what is left of the path, so nothing recurses.
-struct PathWalk {
+struct PathWalk: ~Copyable {
   /// What the last component is, when the walk stops at the directory that it is in.
   enum Last { case name, dot, dotDot, root }
 
-  let namespace: Namespace
-  let credentials: Credentials
-  let resolve: ResolveFlags
-  /// `..` stops here.
-  let root: Path
-  /// With RESOLVE_BENEATH, what must not be left.
-  let beneath: Path?
+  private let context: FileSystemContext
+  private let resolve: ResolveFlags
+  /// Where the walk began, for RESOLVE_BENEATH and RESOLVE_IN_ROOT; nil for others, to spare them the references.
+  private let start: Path?
   private(set) var path: Path
   private var text: [UInt8]
   private var position = 0
@@ -24,27 +21,41 @@ struct PathWalk {
   private(set) var last = Last.root
   private var nameStart = 0
   private var nameEnd = 0
-  private var nameHash: UInt32 = 0
   /// Slashes follow the last component: it must be a directory.
   private(set) var hasTrailingSlash = false
 
   init(_ context: FileSystemContext, _ text: [UInt8], at base: OpenFile?, _ resolve: ResolveFlags = []) throws(Errno) {
-    if text.isEmpty { throw .ENOENT }
+    guard let first = text.first else { throw .ENOENT }
     if text.count >= PathLimits.PATH_MAX { throw .ENAMETOOLONG }
-    namespace = context.namespace
-    credentials = context.credentials
-    self.resolve = resolve
+    let isAbsolute = first == UInt8(ascii: "/")
+    if isAbsolute, resolve.contains(.RESOLVE_BENEATH) { throw .EXDEV }
+    self.context = context
     self.text = text
-    let start = base?.path ?? context.workingDirectory
-    root = resolve.contains(.RESOLVE_IN_ROOT) ? start : context.root
-    beneath = resolve.contains(.RESOLVE_BENEATH) ? start : nil
-    if text[0] == UInt8(ascii: "/") {
-      if beneath != nil { throw .EXDEV }
-      path = root
+    self.resolve = resolve
+    if resolve.contains(.RESOLVE_BENEATH) || resolve.contains(.RESOLVE_IN_ROOT) {
+      let begin = base?.path ?? context.workingDirectory
+      start = begin
+      path = begin
     } else {
-      path = start
+      start = nil
+      if isAbsolute {
+        path = context.root
+      } else if let base {
+        path = base.path
+      } else {
+        path = context.workingDirectory
+      }
     }
   }
+
+  /// `..` stops here.
+  private var root: Path {
+    if resolve.contains(.RESOLVE_IN_ROOT), let start { return start }
+    return context.root
+  }
+
+  /// The end of the walk.
+  consuming func finish() -> Path { path }
 
   var lastName: [UInt8] { Array(text[nameStart..<nameEnd]) }
 
@@ -96,7 +107,7 @@ struct PathWalk {
     }
     let inode = path.dentry.inode
     if !inode.isDirectory { throw .ENOTDIR }
-    if !credentials.isPrivileged, !inode.allows(.X_OK, credentials) { throw .EACCES }
+    if !context.credentials.isPrivileged, !inode.allows(.X_OK, context.credentials) { throw .EACCES }
     nameStart = position
     var end = position
     while end < count, text[end] != UInt8(ascii: "/") { end &+= 1 }
@@ -122,7 +133,8 @@ struct PathWalk {
   }
 
   private mutating func goUp() throws(Errno) {
-    if let beneath, path.isSame(as: beneath) { throw .EXDEV }
+    if resolve.contains(.RESOLVE_BENEATH), let start, path.isSame(as: start) { throw .EXDEV }
+    let root = root
     if path.isSame(as: root) { return }
     while path.dentry === path.mount.root {
       guard let parent = path.mount.parent else { return }
@@ -131,7 +143,7 @@ struct PathWalk {
       if path.isSame(as: root) { return }
     }
     if let parent = path.dentry.parent { path.dentry = parent }
-    namespace.followMounts(&path)
+    context.namespace.followMounts(&path)
   }
 
   /// The child that the last component names, or nil. The walk stays where it is.
@@ -144,7 +156,7 @@ struct PathWalk {
     path.dentry = child
     if child.isMountPoint {
       let mount = path.mount
-      namespace.followMounts(&path)
+      context.namespace.followMounts(&path)
       if resolve.contains(.RESOLVE_NO_XDEV), mount !== path.mount { throw .EXDEV }
     }
   }
@@ -157,7 +169,7 @@ struct PathWalk {
     if resolve.contains(.RESOLVE_NO_SYMLINKS) || path.mount.flags.contains(.ST_NOSYMFOLLOW) { throw .ELOOP }
     if let target = try link.inode.magicLink() {
       if resolve.contains(.RESOLVE_NO_MAGICLINKS) { throw .ELOOP }
-      if beneath != nil || resolve.contains(.RESOLVE_IN_ROOT) { throw .EXDEV }
+      if start != nil { throw .EXDEV }
       path = target
       let isDone = position == text.count
       if hasTrailingSlash, isDone, !path.inode.isDirectory { throw .ENOTDIR }
@@ -167,7 +179,8 @@ struct PathWalk {
     guard let first = target.first else { throw .ENOENT }
     link.inode.didAccess(on: path.mount)
     if first == UInt8(ascii: "/") {
-      if beneath != nil { throw .EXDEV }
+      if resolve.contains(.RESOLVE_BENEATH) { throw .EXDEV }
+      let root = root
       if resolve.contains(.RESOLVE_NO_XDEV), path.mount !== root.mount { throw .EXDEV }
       path = root
     }
