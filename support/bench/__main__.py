@@ -1,0 +1,214 @@
+#!/usr/bin/python3
+"""Measures the image beside a Linux guest: the same programs, the same QEMU, runs in turn, medians and ratios.
+
+Prints a table and writes bench.json into the build folder. Ends with status 0 when everything could be measured whose
+system calls the kernel has, whether or not the goals are met; with 1 when a guest failed; with 2 when the benchmarks
+could not run at all. See docs/benchmarks.md.
+"""
+
+import argparse
+import os
+import re
+import sys
+from dataclasses import replace
+
+sys.dont_write_bytecode = True
+
+import boot
+import goals
+import guests
+import microbench
+import report
+from artifacts import REPOSITORY, Artifacts, BenchError
+from measurement import Measurement
+
+#: The same for every guest.
+MEMORY = "512M"
+MICROBENCH_TIMEOUT = 600
+#: With how much memory the search for the least starts, in MiB.
+MOST_MEMORY = {"ours": 64, "linux": 256}
+TITLES = {"hello-static": "static hello", "hello-dynamic": "dynamic hello"}
+
+
+def parse_arguments():
+    """Returns the parsed command line."""
+    parser = argparse.ArgumentParser(prog="support/bench", description=__doc__.partition("\n")[0])
+    parser.add_argument("--runs", type=int, default=5, metavar="N", help="pairs of runs (default: %(default)s)")
+    parser.add_argument("--only", type=re.compile, default=re.compile(""), metavar="RE",
+                        help="only the lines in which this regular expression is found")
+    parser.add_argument("--accel", choices=sorted(guests.CPUS), default="tcg", help="default: %(default)s")
+    parser.add_argument("--program", choices=["static", "dynamic"], default="static",
+                        help="which microbench to run (default: %(default)s)")
+    parser.add_argument("--image", default=os.environ.get("IMAGE", "build/elfloader_qemu-x86_64"),
+                        help="the image to measure (default: %(default)s)")
+    parser.add_argument("--build", default=os.environ.get("O", "build"), metavar="DIR",
+                        help="the build folder (default: %(default)s)")
+    arguments = parser.parse_args()
+    if arguments.runs < 1:
+        parser.error("--runs: at least 1")
+    return arguments
+
+
+class Bench:
+    """One call of the benchmarks."""
+
+    def __init__(self, arguments):
+        self.arguments = arguments
+        self.artifacts = Artifacts(arguments.build)
+        self.kernels = [guests.ours(arguments.image)]
+        self.measurements = []
+        self.splits = []
+        self.has_failed = False
+
+    def progress(self, text):
+        """Says on standard error what is under way."""
+        print(text, file=sys.stderr, flush=True)
+
+    def wants(self, line):
+        return self.arguments.only.search(line) is not None
+
+    def measurement(self, line, unit, goal):
+        """Returns a new line of the table."""
+        self.measurements.append(Measurement(line, unit, goal))
+        return self.measurements[-1]
+
+    def guest(self, kernel, machine, memory, programs):
+        initrd = self.artifacts.initrd(programs) if kernel.takes_initrd else None
+        return guests.Guest(kernel, machine, self.arguments.accel, memory, initrd)
+
+    def failed(self, measurement, side, reason):
+        """Notes why a side has no figure; that is an error of the run."""
+        measurement.missing[side] = reason
+        self.has_failed = True
+
+    def run_all(self):
+        """Measures every line that is wanted."""
+        self.kernels.append(guests.linux(self.artifacts.linux()))
+        self.measure_microbench()
+        self.measure_boot()
+        self.measure_memory()
+        self.measure_size()
+
+    # MARK: System calls and memory
+
+    def measure_microbench(self):
+        measurements = {name: self.measurement(name, unit, goal)
+                        for name, (unit, goal) in goals.MICROBENCH.items() if self.wants(name)}
+        if not measurements:
+            return
+        program = f"microbench-{self.arguments.program}"
+        pair = [replace(self.guest(kernel, "pc", MEMORY, ("init", program)), program=f"/bin/{program} /tmp")
+                for kernel in self.kernels]
+        for number in range(self.arguments.runs):
+            for guest in pair:
+                self.progress(f"microbench, run {number + 1} of {self.arguments.runs}: {guest.kernel.name}")
+                self.take_figures(guest, measurements)
+
+    def take_figures(self, guest, measurements):
+        """Runs microbench once and adds its figures to the measurements."""
+        side = guest.kernel.name
+        result = guest.run(MICROBENCH_TIMEOUT)
+        figures, skipped = microbench.parse(result.output)
+        is_complete = microbench.is_complete(result.output) and not result.failure
+        for name, measurement in measurements.items():
+            if name in figures:
+                value, unit = figures[name]
+                if unit != measurement.unit:
+                    raise BenchError(f"microbench prints {name!r} in {unit}, expected {measurement.unit}")
+                getattr(measurement, side).append(value)
+            elif name in skipped:
+                measurement.missing[side] = skipped[name]
+            elif is_complete:
+                measurement.missing[side] = "microbench did not print it"
+            else:
+                self.failed(measurement, side, f"microbench did not come to its end: {boot.explained(result)}")
+        if not is_complete:
+            self.has_failed = True
+
+    # MARK: Boot
+
+    def measure_boot(self):
+        for (machine, program), goal in goals.BOOT.items():
+            line = f"{TITLES[program]}, {machine}"
+            if not self.wants(line):
+                continue
+            measurement = self.measurement(line, "ms", goal)
+            contenders = [boot.starting(self.guest(kernel, machine, MEMORY, (program,)), f"/bin/{program}")
+                          for kernel in [*self.kernels, guests.stub(self.artifacts.stub())]]
+            for number in range(self.arguments.runs):
+                self.progress(f"{line}, run {number + 1} of {self.arguments.runs}")
+                for guest in contenders:
+                    value, reason = boot.milliseconds(guest)
+                    if value is None:
+                        self.failed(measurement, guest.kernel.name, reason)
+                    else:
+                        getattr(measurement, guest.kernel.name).append(value)
+            self.splits.append((line, boot.split(contenders[0], self.arguments.runs)))
+
+    def measure_memory(self):
+        line = "smallest -m, static hello"
+        if not self.wants(line):
+            return
+        measurement = self.measurement(line, "MiB", goals.SMALLEST_MEMORY)
+        for kernel in self.kernels:
+            self.progress(f"{line}: {kernel.name}")
+            guest = boot.starting(self.guest(kernel, "pc", "64M", ("hello-static",)), "/bin/hello-static")
+            value, reason = boot.smallest_memory(guest, MOST_MEMORY[kernel.name])
+            if value is None:
+                self.failed(measurement, kernel.name, reason)
+            else:
+                getattr(measurement, kernel.name).append(value)
+
+    # MARK: Size
+
+    def measure_size(self):
+        has_network = self.is_configured("CONFIG_LIBLWIP")
+        linux = self.kernels[1].path
+        for line, path, budgets, other in (
+            ("image", self.arguments.image, goals.IMAGE_SIZE, linux),
+            # Linux's image is a compressed one.
+            ("image, gz", self.arguments.image + ".gz", goals.COMPRESSED_SIZE, None),
+        ):
+            if not self.wants(line):
+                continue
+            measurement = self.measurement(line, "bytes", budgets[has_network])
+            for side, file in (("ours", path), ("linux", other)):
+                if file is None:
+                    continue
+                try:
+                    getattr(measurement, side).append(os.path.getsize(file))
+                except OSError as error:
+                    self.failed(measurement, side, f"{file}: {error.strerror}")
+
+    def is_configured(self, option):
+        """Tells whether .config has an option."""
+        try:
+            with open(os.path.join(REPOSITORY, ".config"), encoding="utf-8") as file:
+                return f"{option}=y\n" in file
+        except FileNotFoundError:
+            return False
+
+
+def main():
+    arguments = parse_arguments()
+    try:
+        if not os.path.exists(arguments.image):
+            raise BenchError(f"{arguments.image} is missing; build it first")
+        bench = Bench(arguments)
+        bench.run_all()
+    except BenchError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    report.print_table(bench.measurements)
+    report.print_splits(bench.splits)
+    report.print_missing(bench.measurements)
+    path = os.path.join(arguments.build, "bench.json")
+    report.write_json(path, bench.measurements)
+    print(f"\n{path}")
+    return 1 if bench.has_failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
