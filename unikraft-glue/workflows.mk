@@ -18,7 +18,7 @@ run: $(IMAGE) $(IMAGE).gz $(LS_INITRD)
 
 # Each step is support/checks/STEP.sh and can be run alone: `make check STEPS="format size"`.
 TEST_STEPS := host-tests vdso fuzz guest-tests
-CHECK_STEPS := format unsafe imports configurations host-tests vdso symbols no-fp size boot
+CHECK_STEPS := format unsafe imports configurations host-tests bench vdso symbols no-fp size boot
 
 .PHONY: test check bench format
 test: all
@@ -28,7 +28,7 @@ check: all
 	@support/checks/run $(or $(STEPS),$(CHECK_STEPS))
 
 bench: all
-	$(Q)support/bench
+	$(Q)$(PYTHON3) -I support/bench $(BENCH)
 
 format:
 	@git ls-files -z --cached --others --exclude-standard '*.swift' | xargs -0 $(SWIFT) format --in-place --parallel
