@@ -2,7 +2,7 @@
 // registers and how a trace line shows them. Handlers decode, look up and delegate to Process, Mmap and VFSCore.
 internal import Kernel
 public import LinuxABI
-public import Platform
+internal import Platform
 public import Process
 public import Support
 

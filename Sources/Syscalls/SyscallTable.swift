@@ -1,5 +1,5 @@
-public import Kernel
-public import LinuxABI
+internal import Kernel
+internal import LinuxABI
 public import Platform
 public import Process
 internal import Support
