@@ -10,8 +10,8 @@ public final class Dentry {
   var nameHash: UInt32
   /// Removed, or never entered: getcwd(2) fails and /proc shows `(deleted)`.
   public internal(set) var isDetached = false
-  /// A file system is mounted here, in some mount of this one.
-  var isMountPoint = false
+  /// What is mounted here, the latest first, in whichever mounts of this file system.
+  var mountedHere: Mount?
   var children = DirectoryTable()
 
   /// Makes a name in `parent`, which `parent`'s table does not hold yet.

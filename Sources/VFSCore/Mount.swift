@@ -18,6 +18,8 @@ public final class Mount {
   /// The identities behind `parent`, so that a look-up compares them without taking references.
   private var place: (mount: ObjectIdentifier, dentry: ObjectIdentifier)?
 
+  /// What else is mounted on the same dentry, in other mounts or below this one.
+  var nextHere: Mount?
   /// Holds what has no path: pipes and the like.
   let isAnonymous: Bool
 
@@ -60,5 +62,38 @@ public struct Path {
   @inline(__always)
   public var inode: Inode { dentry.inode }
 
+  /// Goes on to the root of what is mounted here, if anything is.
+  @inline(__always)
+  mutating func followMounts() {
+    while let mount = mounted { self = Path(mount, mount.root) }
+  }
+
+  /// What is mounted here: the latest, where there are several.
+  var mounted: Mount? {
+    var next = dentry.mountedHere
+    while let mount = next {
+      if mount.parent?.mount === self.mount { return mount }
+      next = mount.nextHere
+    }
+    return nil
+  }
+
   public func isSame(as other: Path) -> Bool { dentry === other.dentry && mount === other.mount }
+}
+
+extension Dentry {
+  /// Something is mounted here, in some mount of this file system.
+  var isMountPoint: Bool { mountedHere != nil }
+
+  /// Takes a mount out of those on this dentry.
+  func removeMount(_ mount: Mount) {
+    if mountedHere === mount {
+      mountedHere = mount.nextHere
+    } else {
+      var previous = mountedHere
+      while let at = previous, at.nextHere !== mount { previous = at.nextHere }
+      previous?.nextHere = mount.nextHere
+    }
+    mount.nextHere = nil
+  }
 }

@@ -16,7 +16,9 @@ public final class Namespace {
   public private(set) lazy var memoryFiles = MemoryFileSystem(environment, typeName: "tmpfs")
 
   /// Makes a tree whose root is `root`.
-  public init(_ environment: FileSystemEnvironment, root: FileSystem, source: [UInt8], flags: StatfsFlags = .ST_RELATIME) {
+  public init(
+    _ environment: FileSystemEnvironment, root: FileSystem, source: [UInt8], flags: StatfsFlags = .ST_RELATIME
+  ) {
     self.environment = environment
     let nowhere = AnonymousFileSystem(environment)
     anonymous = Mount(id: 1, nowhere, root: nowhere.root, source: [], flags: .ST_NOATIME, isAnonymous: true)
@@ -26,24 +28,8 @@ public final class Namespace {
   /// The root of the tree, through whatever is mounted over it.
   public var root: Path {
     var path = Path(mounts[0], mounts[0].root)
-    followMounts(&path)
+    path.followMounts()
     return path
-  }
-
-  /// Goes on to the root of what is mounted at `path`, if anything is.
-  @inline(__always)
-  func followMounts(_ path: inout Path) {
-    while path.dentry.isMountPoint, let mount = mounted(at: path) { path = Path(mount, mount.root) }
-  }
-
-  /// What is mounted at `path`: the latest, where there are several.
-  public func mounted(at path: Path) -> Mount? {
-    var index = mounts.count
-    while index > 0 {
-      index &-= 1
-      if mounts[index].isMounted(at: path) { return mounts[index] }
-    }
-    return nil
   }
 
   /// Mounts `root` of a file system at `path`, over what is there.
@@ -54,7 +40,8 @@ public final class Namespace {
     lastMountID += 1
     let mount = Mount(id: lastMountID, fileSystem, root: root ?? fileSystem.root, source: source, flags: flags)
     mount.parent = path
-    path.dentry.isMountPoint = true
+    mount.nextHere = path.dentry.mountedHere
+    path.dentry.mountedHere = mount
     // A dentry that the file system would make anew each time must be the one that the walk finds.
     if let directory = path.dentry.parent, !path.dentry.isDetached, directory.child(path.dentry.name) == nil {
       directory.add(path.dentry)
@@ -74,18 +61,11 @@ public final class Namespace {
     try mount.fileSystem.synchronize()
     mounts.removeAll { $0 === mount }
     mount.parent = nil
-    var isUsed = false
-    for other in mounts {
-      if let place = other.parent, place.dentry === parent.dentry { isUsed = true }
-    }
-    if !isUsed {
-      parent.dentry.isMountPoint = false
-      if parent.mount.fileSystem.childPolicy == .transient { parent.dentry.parent?.children.remove(parent.dentry) }
+    parent.dentry.removeMount(mount)
+    if parent.dentry.mountedHere == nil, parent.mount.fileSystem.childPolicy == .transient {
+      parent.dentry.parent?.children.remove(parent.dentry)
     }
   }
-
-  /// Whether anything is mounted on `dentry`, in whichever mount.
-  func isMountPoint(_ dentry: Dentry) -> Bool { dentry.isMountPoint }
 
   /// Makes a file system type known to mount(2) and /proc/filesystems.
   public func register(_ type: FileSystemType) { fileSystemTypes.append(type) }
@@ -101,7 +81,9 @@ public final class Namespace {
   }
 
   /// A path for what has none, such as a pipe. `name` is what /proc/self/fd shows in the brackets of `anon_inode:[…]`.
-  public func anonymousPath(_ inode: Inode, name: [UInt8] = []) -> Path { Path(anonymous, Dentry(root: inode, name: name)) }
+  public func anonymousPath(_ inode: Inode, name: [UInt8] = []) -> Path {
+    Path(anonymous, Dentry(root: inode, name: name))
+  }
 
   /// A path for a new inode of no file system, with this mode: pipes, sockets, event files.
   public func makeAnonymousPath(mode: FileMode, name: [UInt8] = [], credentials: Credentials = .root) -> Path {

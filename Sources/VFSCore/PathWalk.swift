@@ -143,7 +143,7 @@ struct PathWalk: ~Copyable {
       if path.isSame(as: root) { return }
     }
     if let parent = path.dentry.parent { path.dentry = parent }
-    context.namespace.followMounts(&path)
+    path.followMounts()
   }
 
   /// The child that the last component names, or nil. The walk stays where it is.
@@ -156,7 +156,7 @@ struct PathWalk: ~Copyable {
     path.dentry = child
     if child.isMountPoint {
       let mount = path.mount
-      context.namespace.followMounts(&path)
+      path.followMounts()
       if resolve.contains(.RESOLVE_NO_XDEV), mount !== path.mount { throw .EXDEV }
     }
   }
