@@ -151,6 +151,8 @@ void cshims_cpu_initialize(void *double_fault_stack_top) {
   __asm__ volatile("lgdt %0" ::"m"(gdtr));
   __asm__ volatile("lidt %0" ::"m"(idtr));
   __asm__ volatile("ltr %w0" ::"r"(CSHIMS_TSS));
+  // No local descriptor table: at reset its limit is 64 KiB, and a selector of the program's would reach address 0.
+  __asm__ volatile("lldt %w0" ::"r"(0));
 
   uint64_t cr4 = read_cr4() | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT;
   if (cshims_features.xsave) cr4 |= CR4_OSXSAVE;

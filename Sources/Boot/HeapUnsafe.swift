@@ -18,3 +18,9 @@ nonisolated(unsafe) var heap = KernelHeap()
   // SAFETY: the pointer came from one of the functions above.
   if let pointer = unsafe pointer { unsafe heap.free(pointer) }
 }
+
+/// Bytes of the frames that the heap holds.
+func heapBytes() -> UInt64 {
+  // SAFETY: as for the heap itself.
+  UInt64(unsafe heap.frameCount * pageSize)
+}

@@ -5,6 +5,7 @@ internal import Kernel
 internal import LinuxABI
 internal import Mmap
 internal import Platform
+internal import ProcFS
 internal import Process
 internal import RamFS
 internal import Support
@@ -43,6 +44,10 @@ extension Machine {
       case .exited(let code): power.powerOff(.exit(status: code))
       case .killed(let signal): power.powerOff(.signal(UInt8(signal.rawValue)))
       }
+    }
+    mount([UInt8]("/proc".utf8), context) { [self] () throws(Errno) in
+      ProcFileSystem(
+        namespace, processes: ProcessFiles(system), machine: MachineFiles(self, system), random: random)
     }
     let files = FileDescriptorTable()
     openConsole(console, files, context, system)

@@ -24,6 +24,12 @@ public final class Clock {
     scale.multiplier = Self.multiplier(ticksPerSecond)
   }
 
+  /// The rate of the time stamp counter as it is known now.
+  public var ticksPerSecond: UInt64 {
+    let (quotient, _) = scale.multiplier.dividingFullWidth((1_000_000_000 >> 32, 1_000_000_000 << 32))
+    return quotient
+  }
+
   private static func multiplier(_ ticksPerSecond: UInt64) -> UInt64 {
     let (quotient, _) = max(ticksPerSecond, 1).dividingFullWidth((1_000_000_000 >> 32, 1_000_000_000 << 32))
     return quotient

@@ -16,6 +16,7 @@ public final class InterruptTable {
   /// Tells the interrupt controller that an interrupt has been served. Set by the one who starts the controller.
   public var endOfInterrupt: Handler = {}
   /// Interrupts that nobody had registered for, the spurious ones of the local APIC among them.
+  public private(set) var count: UInt64 = 0
   public private(set) var unhandledCount: UInt64 = 0
 
   public init() {}
@@ -43,6 +44,7 @@ public final class InterruptTable {
 
   /// Serves an interrupt. The controller is told afterwards, so that a level-triggered line is quiet by then.
   public func dispatch(_ vector: UInt8) {
+    count &+= 1
     if let handler = handlers[Int(vector)] {
       handler()
     } else {

@@ -16,6 +16,9 @@ public final class Scheduler {
 
   public init(timers: TimerQueue) { self.timers = timers }
 
+  /// How often the CPU went over to another task.
+  public private(set) var switchCount: UInt64 = 0
+
   public var hasReady: Bool { first != nil }
 
   private var idleTotal: UInt64 = 0
@@ -133,6 +136,7 @@ public final class Scheduler {
     new.state = .running
     timers.arm(sliceEnd: first == nil ? nil : timers.now() + Self.sliceNanoseconds)
     if new === old { return }
+    switchCount &+= 1
     old.didStop()
     running = new
     // SAFETY: `running` holds the task for as long as the pointer stands.

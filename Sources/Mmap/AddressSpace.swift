@@ -698,6 +698,25 @@ public final class AddressSpace {
     return result
   }
 
+  /// Pages of an area that are mapped, and those of them that are the program's own.
+  public func residency(of area: MemoryArea) -> (pages: Int, ownPages: Int) {
+    var pages = 0
+    var own = 0
+    let frames = frames
+    let zero = zeroPage
+    table.update(area.start, area.end) { _, entry, level in
+      if level == 1 {
+        pages += 512
+        own += 512
+      } else if entry.frame != zero {
+        pages += 1
+        if entry.has(.writable) || !frames.isShared(entry.frame) { own += 1 }
+      }
+      return entry
+    }
+    return (pages, own)
+  }
+
   // MARK: Stack
 
   /// Makes the initial stack area: one page now, growing down to `stackLimit`.

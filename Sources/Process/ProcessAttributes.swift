@@ -8,6 +8,8 @@ public struct ProcessAttributes: Sendable {
   public var disablesLargePages = false
   /// personality(2)
   public var persona = PersonaFlags.PER_LINUX
+  /// /proc/PID/oom_score_adj, -1000 to 1000.
+  public var oomScoreAdjustment = 0
 
   public init() {}
 }

@@ -30,6 +30,9 @@ public final class System {
   /// Called when the first process has ended: the machine's end.
   public var machineExit: ((ExitStatus) -> Void)?
   public let futexes = FutexTable()
+  /// uname(2)'s release, which C libraries compare with what they need, and version.
+  public static let release: StaticString = "6.1.0"
+  public static let version: StaticString = "#1 elfloader"
   /// uname(2)'s node and domain names.
   public var hostName: [UInt8] = [UInt8]("(none)".utf8)
   public var domainName: [UInt8] = [UInt8]("(none)".utf8)

@@ -29,8 +29,7 @@ func mmap(
 ) throws(Errno) -> Int {
   var file: (file: OpenFile, offset: UInt64)?
   if !flags.value.contains(.MAP_ANONYMOUS) {
-    guard offset >= 0 else { throw .EINVAL }
-    file = (try thread.process.files.file(at: descriptor.value), UInt64(offset))
+    file = (try thread.process.files.file(at: descriptor.value), UInt64(bitPattern: Int64(offset)))
   } else if flags.value.contains(.MAP_HUGETLB) {
     // Linux without a pool of huge pages.
     throw .ENOMEM

@@ -43,8 +43,8 @@ func uname(_ thread: Thread, _ result: UserMutablePointer<Utsname>) throws(Errno
   let hostName = system.hostName
   let domainName = system.domainName
   name.nodename = Utsname.field(hostName.span)
-  name.release = Utsname.field("6.1.0")
-  name.version = Utsname.field("#1 elfloader")
+  name.release = Utsname.field(System.release)
+  name.version = Utsname.field(System.version)
   name.machine = Utsname.field("x86_64")
   name.domainname = Utsname.field(domainName.span)
   try result.store(name)
