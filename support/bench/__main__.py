@@ -121,7 +121,7 @@ class Bench:
             elif is_complete:
                 measurement.missing[side] = "microbench did not print it"
             else:
-                self.failed(measurement, side, f"microbench did not come to its end: {boot.explained(result)}")
+                self.failed(measurement, side, f"microbench did not come to its end: {result.explanation()}")
         if not is_complete:
             self.has_failed = True
 

@@ -20,12 +20,7 @@ def starting(guest, program):
 def milliseconds(guest):
     """Returns the time from QEMU's start until the line is read, or why there is none."""
     result = guest.run(TIMEOUT[guest.kernel.name], LINE)
-    return (result.seconds * 1000, "") if result.seconds is not None else (None, explained(result))
-
-
-def explained(result):
-    """Returns why a run failed, with the last lines of the guest."""
-    return result.failure + (f"; it printed:\n{result.tail()}" if result.output else "")
+    return (result.seconds * 1000, "") if result.seconds is not None else (None, result.explanation())
 
 
 def stages(output):
@@ -65,5 +60,5 @@ def smallest_memory(guest, most):
 
     result = attempt(most)
     if result.seconds is None:
-        return None, explained(result)
+        return None, result.explanation()
     return smallest(lambda mebibytes: attempt(mebibytes).seconds is not None, most), ""

@@ -1,7 +1,7 @@
 """The goals: which lines are measured, in which unit, and what each has to reach. Change a goal here and nowhere else.
 
 A goal judges a measurement by what was measured beside it: the Linux guest, or the stub kernel that is the floor of
-the boot rows. Each has a text for the table and the JSON file.
+the boot rows. Each has a text for the table and the JSON file, and says whether more is better (`at_least`).
 """
 
 from dataclasses import dataclass
@@ -29,6 +29,7 @@ class Floor:
 
     factor: float = 1
     plus: float = 0
+    at_least = False
 
     def text(self):
         factor = "" if self.factor == 1 else f"{self.factor:g} x "
@@ -43,6 +44,7 @@ class AtMost:
     """A bound that does not depend on the run."""
 
     bound: float
+    at_least = False
 
     def text(self):
         return f"at most {self.bound:,g}" if self.bound < 1e6 else f"at most {self.bound:,.0f}"

@@ -19,6 +19,8 @@ CPUS = {"tcg": "max", "kvm": "host,-arch-capabilities"}
 EXIT_PORT = 0x501
 #: The most that is kept of what a guest prints.
 MOST_OUTPUT = 1 << 20
+#: QEMU says this and then holds the guest for ever.
+KVM_GAVE_UP = b"KVM internal error"
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,10 @@ class Result:
     #: Why the guest failed, or an empty string.
     failure: str = ""
 
-    def tail(self):
-        """Returns the last lines that the guest printed."""
-        return "\n".join(self.output.decode(errors="replace").replace("\r", "").splitlines()[-6:])
+    def explanation(self):
+        """Returns why the guest failed, with the last lines that it printed."""
+        lines = self.output.decode(errors="replace").replace("\r", "").splitlines()
+        return "\n".join([self.failure or "it ended", *lines[-6:]])
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,9 @@ class Guest:
                 if line is not None and line in output.replace(b"\r", b"").split(b"\n")[:-1]:
                     seconds = time.monotonic() - start
                     break
+                if KVM_GAVE_UP in output:
+                    failure = "KVM could not run the guest"
+                    break
                 if len(output) > MOST_OUTPUT:
                     failure = "it prints without end"
                     break
@@ -119,9 +125,9 @@ class Guest:
             status = process.wait()
         if line is None and not failure:
             seconds = time.monotonic() - start
-            # isa-debug-exit ends QEMU with value << 1 | 1.
+            # isa-debug-exit ends QEMU with value << 1 | 1. QEMU's own errors end it with 1 too, so 1 proves nothing.
             if status != 1:
-                failure = f"exit status {status >> 1}" if status & 1 else f"QEMU ended with status {status}"
+                failure = f"exit status {status >> 1}" if status > 0 and status & 1 else f"QEMU ended with {status}"
         elif seconds is None and not failure:
             failure = f"it ended without the line {line.decode()!r}"
         return Result(bytes(output), seconds, failure)

@@ -32,6 +32,13 @@ class Measurement:
         ratios = [ours / linux for ours, linux in zip(self.ours, self.linux) if linux]
         return (min(ratios), max(ratios)) if len(ratios) > 1 else None
 
+    def best_ratio(self):
+        """Returns the ratio of the best runs: other work on the machine only ever makes a run worse."""
+        if not self.ours or not self.linux:
+            return None
+        best = max if self.goal.at_least else min
+        return best(self.ours) / best(self.linux) if best(self.linux) else None
+
     def met(self):
         """Tells whether the goal is met; None when it cannot be told."""
         ours = self.median("ours")

@@ -20,23 +20,21 @@ def verdict(measurement):
     return {True: "yes", False: "NO", None: "unknown"}[measurement.met()]
 
 
-def ratio_text(measurement):
-    """Returns the ratio, and in brackets the range over the pairs of runs."""
-    ratio, extremes = measurement.ratio(), measurement.ratio_range()
-    if ratio is None:
-        return "-"
-    return f"{ratio:.3f}" + (f" [{extremes[0]:.3f} {extremes[1]:.3f}]" if extremes else "")
+def ratios(measurement):
+    """Returns the ratio of the medians, that of the best runs, and the extremes of the pairs of runs."""
+    values = [measurement.ratio(), measurement.best_ratio(), *(measurement.ratio_range() or (None, None))]
+    return ["-" if value is None else f"{value:.3f}" for value in values]
 
 
 def print_table(measurements):
     """Prints the measurements in columns."""
-    rows = [["line", "unit", "ours", "linux", "floor", "ratio [least greatest]", "goal", "met"]]
+    rows = [["line", "unit", "ours", "linux", "floor", "ratio", "of the best", "least", "greatest", "goal", "met"]]
     for m in measurements:
-        rows.append([m.line, m.unit, *(number(m.median(side)) for side in ("ours", "linux", "floor")), ratio_text(m),
+        rows.append([m.line, m.unit, *(number(m.median(side)) for side in ("ours", "linux", "floor")), *ratios(m),
                      m.goal.text(), verdict(m)])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
-        cells = [cell.rjust(width) if column in (2, 3, 4) else cell.ljust(width)
+        cells = [cell.rjust(width) if 2 <= column <= 8 else cell.ljust(width)
                  for column, (cell, width) in enumerate(zip(row, widths))]
         print("  ".join(cells).rstrip())
 
@@ -66,6 +64,7 @@ def write_json(path, measurements):
     for m in measurements:
         entry = {"line": m.line, "unit": m.unit, "ours": m.median("ours"), "linux": m.median("linux"),
                  "ratio": m.ratio(), "goal": m.goal.text(), "met": m.met(), "floor": m.median("floor"),
+                 "best_ratio": m.best_ratio(),
                  "samples": {"ours": m.ours, "linux": m.linux, "floor": m.floor}}
         if m.missing:
             entry["missing"] = m.missing

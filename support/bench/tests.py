@@ -57,7 +57,12 @@ class MeasurementTests(unittest.TestCase):
         self.assertEqual(measurement.median("ours"), 20)
         self.assertEqual(measurement.ratio(), 0.2)
         self.assertEqual(measurement.ratio_range(), (0.1, 0.4))
+        self.assertEqual(measurement.best_ratio(), 0.2)
         self.assertTrue(measurement.met())
+
+    def test_best_is_the_most_where_more_is_better(self):
+        measurement = Measurement("x", "MB/s", goals.Ratio(5, at_least=True), ours=[10, 600, 20], linux=[100, 10, 50])
+        self.assertEqual(measurement.best_ratio(), 6)
 
     def test_without_figures_nothing_is_claimed(self):
         measurement = Measurement("x", "ns", goals.Ratio(0.5), linux=[100])
