@@ -29,7 +29,7 @@ check: all
 	@support/checks/run $(or $(STEPS),$(CHECK_STEPS))
 
 bench: all
-	$(Q)$(PYTHON3) -I support/bench $(BENCH)
+	$(Q)$(PYTHON3) -B -I support/bench $(BENCH)
 
 format:
 	@git ls-files -z --cached --others --exclude-standard '*.swift' | xargs -0 $(SWIFT) format --in-place --parallel

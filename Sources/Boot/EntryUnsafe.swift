@@ -1,3 +1,6 @@
+// Names are those that assembly and C call.
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 internal import Kernel
 internal import LinuxABI
 internal import Platform
@@ -15,6 +18,7 @@ nonisolated(unsafe) private var syscalls: Unmanaged<SyscallTable>?
 
 /// The first Swift code, on the boot stack. `kind` is 0 for PVH and 1 for the Linux boot protocol.
 @c public func kernel_main(_ information: UInt, _ kind: UInt) {
+  // SAFETY: nothing else runs yet, and what is set here is set once.
   unsafe heap.start(at: Image.earlyHeap.address, count: Image.earlyHeap.count)
   CPU.initialize(faultStackTop: Image.faultStackTop)
   let made = Machine(information, kind == 0 ? .pvh : .linux) { allocator in unsafe heap.attach(allocator) }

@@ -46,7 +46,9 @@ struct TreeExport {
       linkCount: inode.linkCount, modificationTime: UInt32(truncatingIfNeeded: inode.modificationTime / 1_000_000_000),
       specialMajor: inode.device.major, specialMinor: inode.device.minor)
     // What the format cannot hold (a name or a file too long) is left out.
-    guard let header = try? writer.header(name.isEmpty ? [UInt8(ascii: ".")] : name, metadata, dataSize: size) else { return }
+    guard let header = try? writer.header(name.isEmpty ? [UInt8(ascii: ".")] : name, metadata, dataSize: size) else {
+      return
+    }
     power.export(header.rawBytes)
     if !target.isEmpty { power.export(target.rawBytes) }
     if size > 0, target.isEmpty { writeContents(inode, size) }

@@ -15,7 +15,9 @@ enum Gzip {
   }
 
   /// Decompresses; returns the number of bytes, or what is wrong.
-  static func inflate(_ region: BootInformation.Region, into room: BootInformation.Region) -> (count: UInt, fault: StaticString?) {
+  static func inflate(_ region: BootInformation.Region, into room: BootInformation.Region) -> (
+    count: UInt, fault: StaticString?
+  ) {
     var count = 0
     // SAFETY: both regions are reserved for this at boot and do not overlap.
     let result = unsafe czlib_inflate_gzip(

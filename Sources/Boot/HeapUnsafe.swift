@@ -1,3 +1,6 @@
+// Names are those that assembly and C call.
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 internal import Kernel
 internal import Platform
 
@@ -7,10 +10,12 @@ internal import Platform
 nonisolated(unsafe) var heap = KernelHeap()
 
 @c public func kernel_allocate(_ count: Int) -> UnsafeMutableRawPointer? {
+  // SAFETY: see `heap`.
   unsafe heap.allocate(count)
 }
 
 @c public func kernel_allocate_aligned(_ alignment: Int, _ count: Int) -> UnsafeMutableRawPointer? {
+  // SAFETY: see `heap`.
   unsafe heap.allocate(count, alignment: alignment)
 }
 

@@ -25,16 +25,20 @@ struct Initrd {
       return
     }
     let size = (Gzip.sizeHint(loaded) + 4095) & ~4095
-    // From the top of the highest region that has the room, below the archive itself if that is in the way.
+    // The highest place that has the room.
+    let taken = reserved.sorted { $0.start > $1.start }
     for region in information.memory.reversed() {
       var end = region.end
-      for taken in reserved.reversed() where taken.start < end && taken.end > region.start { end = min(end, taken.start & ~4095) }
-      if end > region.start, end - region.start >= size {
-        let place = BootInformation.Region(start: end - size, end: end)
-        reserved.append(place)
-        room = place
-        wanted = nil
-        return
+      for hole in taken + [BootInformation.Region(start: region.start, end: region.start)]
+      where hole.start < end && hole.end >= region.start {
+        if end > hole.end, end - hole.end >= size + UInt(pageSize) {
+          let place = BootInformation.Region(start: end - size, end: end)
+          reserved.append(place)
+          room = place
+          wanted = nil
+          return
+        }
+        end = pageFloor(hole.start)
       }
     }
     room = nil

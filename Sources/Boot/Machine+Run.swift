@@ -121,7 +121,7 @@ extension Machine {
   private func mountDefaults(_ context: FileSystemContext, _ environment: FileSystemEnvironment) {
     mount([UInt8]("/dev".utf8), context) { () throws(Errno) in DeviceFileSystem(environment) }
     let places: [(StaticString, StaticString)] = [
-      ("/tmp", "mode=1777"), ("/run", "mode=755"), ("/dev/shm", "mode=1777"),
+      ("/tmp", "mode=1777"), ("/dev/shm", "mode=1777"),
     ]
     for (place, options) in places {
       mount(place.bytes, context) { () throws(Errno) in try RamFileSystem.make(environment, options: options.bytes) }
@@ -155,7 +155,9 @@ extension Machine {
       let zeroFrame = try frames.allocate(.kernel, zeroed: true)
       let data = try VdsoData(following: clock, frames)
       var vdso = [data.frame]
-      for physical in stride(from: Image.vdsoStart, to: Image.vdsoEnd, by: pageSize) { vdso.append(PageFrame(physical: physical)) }
+      for physical in stride(from: Image.vdsoStart, to: Image.vdsoEnd, by: pageSize) {
+        vdso.append(PageFrame(physical: physical))
+      }
       return System(
         frames: frames, kernelTable: kernelTable, scheduler: scheduler, clock: clock,
         stacks: KernelStacks(kernelTable, frames), log: log, random: random, zeroFrame: zeroFrame, vdso: vdso,

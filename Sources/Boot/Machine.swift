@@ -36,7 +36,9 @@ final class Machine {
       information = try BootInformation(at: address, kind)
     } catch {
       earlyFailure {
-        $0.append(error == .notRecognised ? "boot: not started by the PVH or Linux protocol" : "boot: no usable memory is described")
+        $0.append(
+          error == .notRecognised
+            ? "boot: not started by the PVH or Linux protocol" : "boot: no usable memory is described")
       }
     }
     parameters = CommandLine.parse(information.commandLine, declarations: Self.declarations)

@@ -47,7 +47,8 @@ func panicReport(_ message: StaticString, _ registers: SavedRegisters) -> TextBu
     text.append(" ")
     text.append(address: address, width: 12)
     text.append("\n")
-    guard link >= AddressLayout.kernelBase, link & 7 == 0, table.lookup(link) != nil, table.lookup(link + 8) != nil else { break }
+    guard link >= AddressLayout.kernelBase, link & 7 == 0, table.lookup(link) != nil, table.lookup(link + 8) != nil
+    else { break }
     address = KernelMemory.load(link + 8)
     let next = KernelMemory.load(link)
     if address < AddressLayout.kernelBase || next <= link { break }

@@ -19,7 +19,9 @@ final class ProcessFiles: ProcessTable {
   var currentProcessID: Int32 { Thread.currentThread.process.pid }
   var currentThreadID: Int32 { Thread.currentThread.tid }
   func information(_ pid: Int32) -> (any ProcessInformation)? { system.process(pid).map { ProcessFile($0) } }
-  func information(ofThread tid: Int32) -> (any ProcessInformation)? { system.thread(tid).map { ProcessFile($0.process) } }
+  func information(ofThread tid: Int32) -> (any ProcessInformation)? {
+    system.thread(tid).map { ProcessFile($0.process) }
+  }
   func nextProcessID(after pid: Int32) -> Int32? {
     var next: Int32?
     for process in system.processes where process.pid > pid { next = min(next ?? process.pid, process.pid) }

@@ -28,6 +28,7 @@ public final class CpioFileSystem: MemoryFileSystem {
     var importer = CpioImporter(self, physical)
     var reader = CPIOReader()
     while let entry = try reader.next(in: archive) { importer.add(entry, in: archive) }
+    importer.finish()
     outOfSpace = importer.outOfSpace
   }
 

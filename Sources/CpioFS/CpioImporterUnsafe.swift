@@ -16,6 +16,8 @@ struct CpioImporter {
     var dentry: Dentry
   }
   private var linked: [LinkedFile] = []
+  /// Directories with the times that the archive gives them: entering their members changes them.
+  private var directoryTimes: [(inode: Inode, time: Int64)] = []
   /// The directory of the last member: members of one directory follow one another.
   private var lastDirectory: (path: [UInt8], dentry: Dentry)
 
@@ -42,7 +44,10 @@ struct CpioImporter {
     let name = Array(bytes[start..<end])
     let mode = FileMode(rawValue: entry.metadata.mode)
     if name.isEmpty || name == [UInt8(ascii: ".")] {
-      if mode.type == .S_IFDIR { setAttributes(fileSystem.root.inode, entry.metadata) }
+      if mode.type == .S_IFDIR {
+        setAttributes(fileSystem.root.inode, entry.metadata)
+        noteDirectory(fileSystem.root.inode)
+      }
       return
     }
     if name.count > PathLimits.NAME_MAX { throw .ENAMETOOLONG }
@@ -59,6 +64,7 @@ struct CpioImporter {
     if let present = parent.child(name) {
       if type == .S_IFDIR, present.inode.isDirectory {
         setAttributes(present.inode, entry.metadata)
+        noteDirectory(present.inode)
         return
       }
       if present.inode.isDirectory {
@@ -92,6 +98,7 @@ struct CpioImporter {
     let dentry = try fileSystem.add(name, node, to: parent)
     if let contents { dentry.inode.pageCache = contents }
     setAttributes(dentry.inode, entry.metadata)
+    if type == .S_IFDIR { noteDirectory(dentry.inode) }
     if isLinked { linked.append(LinkedFile(archive: entry.archive, metadata: entry.metadata, dentry: dentry)) }
   }
 
@@ -101,6 +108,13 @@ struct CpioImporter {
     inode.gid = metadata.gid
     inode.modificationTime = Int64(metadata.modificationTime) * 1_000_000_000
   }
+
+  /// Gives the directories their own times, once every member has been entered.
+  func finish() {
+    for directory in directoryTimes { directory.inode.modificationTime = directory.time }
+  }
+
+  private mutating func noteDirectory(_ inode: Inode) { directoryTimes.append((inode, inode.modificationTime)) }
 
   /// The directory of this path, which ends with a slash or is empty. What is missing is made.
   private mutating func directory(_ path: [UInt8]) throws(Errno) -> Dentry {

@@ -41,10 +41,11 @@ internal import Platform
   }
 
   // Four classes a word of eight bytes would be enough, but plain stored zeroes make this a static initialiser.
-  private var partial: (
-    UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32,
-    UInt32, UInt32, UInt32, UInt32, UInt32, UInt32
-  ) = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+  private var partial:
+    (
+      UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32,
+      UInt32, UInt32, UInt32, UInt32, UInt32, UInt32
+    ) = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
   private var frames: Unmanaged<FrameAllocator>?
   private var early: UInt = 0
   private var earlyEnd: UInt = 0
@@ -80,6 +81,7 @@ internal import Platform
 
   /// Allocates `count` bytes at a multiple of `alignment` (a power of two up to the page size); nil when memory is out.
   public mutating func allocate(_ count: Int, alignment: Int = 16) -> UnsafeMutableRawPointer? {
+    // SAFETY: see `attach`.
     guard let frames = unsafe frames else { return unsafe allocateEarly(count, alignment) }
     // SAFETY: see `attach`.
     return unsafe frames._withUnsafeGuaranteedRef { allocator in
@@ -118,6 +120,7 @@ internal import Platform
     let start = (early + UInt(alignment - 1)) & ~UInt(alignment - 1)
     guard start + UInt(count) <= earlyEnd else { return nil }
     early = (start + UInt(count) + 15) & ~15
+    // SAFETY: the range lies in what `start` was given, and is handed out once.
     return unsafe UnsafeMutableRawPointer(bitPattern: start)
   }
 
@@ -126,6 +129,7 @@ internal import Platform
     let order = pages <= 1 ? 0 : Int.bitWidth - (pages - 1).leadingZeroBitCount
     guard let frame = try? allocator.allocateBlock(order: order) else { return nil }
     frameCount += 1 << order
+    // SAFETY: the block has just been allocated.
     return unsafe PhysicalMemory.pointer(frame.physical)
   }
 
@@ -147,6 +151,7 @@ internal import Platform
   /// Gives back what `allocate` handed out. What came from the early area stays there.
   public mutating func free(_ pointer: UnsafeMutableRawPointer) {
     let address = UInt(bitPattern: pointer)
+    // SAFETY: see `attach`.
     guard let frames = unsafe frames else { return }
     let physical = address - AddressLayout.kernelBase
     let number = UInt32(truncatingIfNeeded: physical >> pageShift)

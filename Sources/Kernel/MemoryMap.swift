@@ -42,7 +42,8 @@ public struct MemoryMap {
     let frames = FrameAllocator(records: records, frameLimit: UInt32(truncatingIfNeeded: frameLimit))
     for region in reserved {
       frames.markReserved(
-        UInt32(truncatingIfNeeded: region.start >> pageShift), UInt32(truncatingIfNeeded: (region.end + 4095) >> pageShift))
+        UInt32(truncatingIfNeeded: region.start >> pageShift),
+        UInt32(truncatingIfNeeded: (region.end + 4095) >> pageShift))
     }
     // Only what the boot map reaches, until the direct map is complete.
     for region in free where region.start < reach {

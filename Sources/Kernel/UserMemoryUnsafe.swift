@@ -19,7 +19,9 @@ public enum UserMemory {
     }
     // SAFETY: T is plain data, so any bytes are a value; the buffer is as large as what is copied, and fully
     // written when the copy reports no rest.
-    return unsafe try withUnsafeTemporaryAllocation(byteCount: MemoryLayout<T>.size, alignment: MemoryLayout<T>.alignment) {
+    return unsafe try withUnsafeTemporaryAllocation(
+      byteCount: MemoryLayout<T>.size, alignment: MemoryLayout<T>.alignment
+    ) {
       buffer throws(Errno) in
       guard unsafe UserCopy.copyIn(buffer.baseAddress!, from: address, count: buffer.count) == 0 else { throw .EFAULT }
       return unsafe buffer.load(as: T.self)
@@ -42,7 +44,9 @@ public enum UserMemory {
     }
     var copy = value
     // SAFETY: the bytes of a plain value.
-    let left = unsafe withUnsafeBytes(of: &copy) { unsafe UserCopy.copyOut(address, from: $0.baseAddress!, count: $0.count) }
+    let left = unsafe withUnsafeBytes(of: &copy) {
+      unsafe UserCopy.copyOut(address, from: $0.baseAddress!, count: $0.count)
+    }
     if left != 0 { throw .EFAULT }
   }
 
@@ -54,7 +58,9 @@ public enum UserMemory {
     var left = 0
     // SAFETY: the array's own storage; what a fault left unwritten is not returned.
     let result = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-      if count > 0 { left = unsafe UserCopy.copyIn(UnsafeMutableRawPointer(buffer.baseAddress!), from: address, count: count) }
+      if count > 0 {
+        left = unsafe UserCopy.copyIn(UnsafeMutableRawPointer(buffer.baseAddress!), from: address, count: count)
+      }
       initialized = count - left
     }
     if left != 0 { throw .EFAULT }
@@ -79,7 +85,8 @@ public enum UserMemory {
     var length = 0
     // SAFETY: the array's own storage; the shim writes at most `capacity` bytes and says how many.
     var chunk = unsafe [UInt8](unsafeUninitializedCapacity: min(room, 120)) { buffer, initialized in
-      length = unsafe UserCopy.copyString(UnsafeMutableRawPointer(buffer.baseAddress!), from: address, limit: min(room, 120))
+      length = unsafe UserCopy.copyString(
+        UnsafeMutableRawPointer(buffer.baseAddress!), from: address, limit: min(room, 120))
       initialized = max(length, 0)
     }
     if length < 0 { throw .EFAULT }

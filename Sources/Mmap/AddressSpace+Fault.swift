@@ -93,7 +93,9 @@ extension AddressSpace {
     let frame = entry.frame
     if area.isShared {
       if case .pages(let cache, _, _) = area.backing {
-        guard let own = try cache.frame(at: area.fileOffset(page) >> UInt64(pageShift), forWriting: true) else { return .beyondEnd }
+        guard let own = try cache.frame(at: area.fileOffset(page) >> UInt64(pageShift), forWriting: true) else {
+          return .beyondEnd
+        }
         if own != frame {
           frames.retain(own)
           if frame != zeroPage { frames.release(frame) } else { countResident(1) }
@@ -261,7 +263,8 @@ extension AddressSpace {
   /// The frame behind an address after a fault of the given kind has been served.
   private func frame(at address: UInt, _ access: MemoryAccess) -> UInt? {
     if let found = table.lookup(address), found.entry.isPresent, access != .write || found.entry.has(.writable) {
-      return found.level == 0 ? found.entry.physical : found.entry.physical + pageFloor(address & UInt(largePageSize - 1))
+      return found.level == 0
+        ? found.entry.physical : found.entry.physical + pageFloor(address & UInt(largePageSize - 1))
     }
     guard case .resolved = handleFault(address, access), let found = table.lookup(address) else { return nil }
     return found.level == 0 ? found.entry.physical : found.entry.physical + pageFloor(address & UInt(largePageSize - 1))

@@ -154,7 +154,9 @@ public final class AddressSpace {
     if let below = areas.last(atMost: top - 1) { floor = max(floor, areas[below].end) }
     while true {
       let start = (floor + alignment - 1) & ~(alignment - 1)
-      let stop = next.map { areas[$0].growsDown ? areas[$0].start - Self.stackGuardGap : areas[$0].start } ?? AddressLayoutPlan.userEnd
+      let stop =
+        next.map { areas[$0].growsDown ? areas[$0].start - Self.stackGuardGap : areas[$0].start }
+        ?? AddressLayoutPlan.userEnd
       if start < stop, stop - start >= length { return start }
       guard let at = next else { return nil }
       floor = areas[at].end
@@ -245,7 +247,9 @@ public final class AddressSpace {
     let floor = areas.last(atMost: start).map { areas[$0].end } ?? 0
     let ceiling = areas.first(above: start).map { areas[$0].start } ?? AddressLayoutPlan.userEnd
     if ceiling - floor >= UInt(largePageSize) {
-      table.releaseTables(max(floor, start & ~UInt(largePageSize - 1)), min(ceiling, (end + UInt(largePageSize - 1)) & ~UInt(largePageSize - 1)), frames)
+      table.releaseTables(
+        max(floor, start & ~UInt(largePageSize - 1)),
+        min(ceiling, (end + UInt(largePageSize - 1)) & ~UInt(largePageSize - 1)), frames)
     }
   }
 
@@ -330,7 +334,9 @@ public final class AddressSpace {
       start = address
     } else {
       let wish = pageFloor(address)
-      if wish >= Self.minimumAddress, wish <= AddressLayoutPlan.userEnd - length, wish & (alignment - 1) == 0, isFree(wish, wish + length) {
+      if wish >= Self.minimumAddress, wish <= AddressLayoutPlan.userEnd - length, wish & (alignment - 1) == 0,
+        isFree(wish, wish + length)
+      {
         start = wish
       } else if flags.contains(.MAP_32BIT) {
         guard let found = findFree(length, alignment: alignment, below: 1 << 31) else { throw .ENOMEM }
@@ -340,7 +346,9 @@ public final class AddressSpace {
         start = found
       }
     }
-    guard (totalPages << pageShift).addingReportingOverflow(length).partialValue <= addressSpaceLimit else { throw .ENOMEM }
+    guard (totalPages << pageShift).addingReportingOverflow(length).partialValue <= addressSpaceLimit else {
+      throw .ENOMEM
+    }
     if areas.count >= Self.maximumAreas { throw .ENOMEM }
     if isFixed { try removeAreas(start, start + length) }
     let area = MemoryArea(
@@ -348,7 +356,9 @@ public final class AddressSpace {
       backing: backing, isShared: isShared, growsDown: flags.contains(.MAP_GROWSDOWN), name: name, mayWrite: mayWrite)
     area.isLocked = flags.contains(.MAP_LOCKED) || locksFuture
     insert(area)
-    if flags.contains(.MAP_POPULATE) || area.isLocked { populate(start, start + length, write: protection.contains(.PROT_WRITE)) }
+    if flags.contains(.MAP_POPULATE) || area.isLocked {
+      populate(start, start + length, write: protection.contains(.PROT_WRITE))
+    }
     return start
   }
 
@@ -382,7 +392,9 @@ public final class AddressSpace {
   private func checkedEnd(_ address: UInt, _ length: UInt, zero: Errno?) throws(Errno) -> UInt {
     guard address & UInt(pageSize - 1) == 0 else { throw .EINVAL }
     if length == 0, let zero { throw zero }
-    guard let length = pageCeiling(length), address <= UserAddress.limit, length <= UserAddress.limit - address else { throw .EINVAL }
+    guard let length = pageCeiling(length), address <= UserAddress.limit, length <= UserAddress.limit - address else {
+      throw .EINVAL
+    }
     return address + length
   }
 
@@ -394,7 +406,9 @@ public final class AddressSpace {
   public func protect(_ address: UInt, length: UInt, _ protection: MemoryProtection) throws(Errno) {
     guard address & UInt(pageSize - 1) == 0 else { throw .EINVAL }
     if length == 0 { return }
-    guard let length = pageCeiling(length), address <= UserAddress.limit, length <= UserAddress.limit - address else { throw .ENOMEM }
+    guard let length = pageCeiling(length), address <= UserAddress.limit, length <= UserAddress.limit - address else {
+      throw .ENOMEM
+    }
     var start = address
     let end = address + length
     let known: MemoryProtection = [.PROT_READ, .PROT_WRITE, .PROT_EXEC, .PROT_SEM, .PROT_GROWSDOWN, .PROT_GROWSUP]
@@ -465,7 +479,8 @@ public final class AddressSpace {
           (totalPages << pageShift) + (newTop - oldTop) <= addressSpaceLimit
         else { return heapEnd }
         insert(
-          MemoryArea(start: oldTop, end: newTop, protection: [.PROT_READ, .PROT_WRITE], backing: .anonymous, name: "[heap]"))
+          MemoryArea(
+            start: oldTop, end: newTop, protection: [.PROT_READ, .PROT_WRITE], backing: .anonymous, name: "[heap]"))
       } else if newTop < oldTop {
         try removeAreas(newTop, oldTop)
       }
@@ -503,7 +518,9 @@ public final class AddressSpace {
     }
     guard old <= UserAddress.limit - oldLength else { throw .EINVAL }
     if flags.contains(.MREMAP_FIXED) {
-      guard newAddress & UInt(pageSize - 1) == 0, newAddress <= AddressLayoutPlan.userEnd - newLength else { throw .EINVAL }
+      guard newAddress & UInt(pageSize - 1) == 0, newAddress <= AddressLayoutPlan.userEnd - newLength else {
+        throw .EINVAL
+      }
       guard newAddress >= old + oldLength || old >= newAddress + newLength else { throw .EINVAL }
     }
     if !flags.contains(.MREMAP_FIXED), !flags.contains(.MREMAP_DONTUNMAP) {
@@ -575,7 +592,9 @@ public final class AddressSpace {
   // MARK: madvise and its family
 
   /// Calls `body` with each part of an area in the range; `ENOMEM` afterwards where the range has holes.
-  private func forEachPart(_ start: UInt, _ end: UInt, _ body: (MemoryArea, UInt, UInt) throws(Errno) -> Void) throws(Errno) {
+  private func forEachPart(_ start: UInt, _ end: UInt, _ body: (MemoryArea, UInt, UInt) throws(Errno) -> Void)
+    throws(Errno)
+  {
     var at = start
     var hasHole = false
     while at < end {
@@ -598,7 +617,8 @@ public final class AddressSpace {
     guard let advice = MemoryAdvice(rawValue: rawAdvice) else { throw .EINVAL }
     let end = try checkedEnd(address, length, zero: nil)
     switch advice {
-    case .MADV_NORMAL, .MADV_RANDOM, .MADV_SEQUENTIAL, .MADV_WILLNEED, .MADV_COLD, .MADV_PAGEOUT, .MADV_DONTDUMP, .MADV_DODUMP,
+    case .MADV_NORMAL, .MADV_RANDOM, .MADV_SEQUENTIAL, .MADV_WILLNEED, .MADV_COLD, .MADV_PAGEOUT, .MADV_DONTDUMP,
+      .MADV_DODUMP,
       .MADV_HUGEPAGE, .MADV_NOHUGEPAGE:
       try forEachPart(address, end) { _, _, _ in }
     case .MADV_DONTNEED, .MADV_DONTNEED_LOCKED, .MADV_FREE:
@@ -647,8 +667,11 @@ public final class AddressSpace {
   /// - Throws: `EINVAL`, `ENOMEM`, and what the file throws.
   public func sync(_ address: UInt, length: UInt, _ flags: SyncFlags) throws(Errno) {
     let all: SyncFlags = [.MS_ASYNC, .MS_INVALIDATE, .MS_SYNC]
-    guard all.isSuperset(of: flags), !flags.isSuperset(of: [.MS_ASYNC, .MS_SYNC]), address & UInt(pageSize - 1) == 0 else { throw .EINVAL }
-    guard let length = pageCeiling(length), address <= UserAddress.limit, length <= UserAddress.limit - address else { throw .ENOMEM }
+    guard all.isSuperset(of: flags), !flags.isSuperset(of: [.MS_ASYNC, .MS_SYNC]), address & UInt(pageSize - 1) == 0
+    else { throw .EINVAL }
+    guard let length = pageCeiling(length), address <= UserAddress.limit, length <= UserAddress.limit - address else {
+      throw .ENOMEM
+    }
     try forEachPart(address, address + length) { area, _, _ throws(Errno) in
       if flags.contains(.MS_SYNC), area.isShared, case .pages(_, let file?, _) = area.backing { try file.synchronize() }
     }
@@ -683,7 +706,9 @@ public final class AddressSpace {
   /// - Throws: `EINVAL`, `ENOMEM`.
   public func residency(_ address: UInt, length: UInt) throws(Errno) -> [UInt8] {
     guard address & UInt(pageSize - 1) == 0 else { throw .EINVAL }
-    guard let length = pageCeiling(length), address <= UserAddress.limit, length <= UserAddress.limit - address else { throw .ENOMEM }
+    guard let length = pageCeiling(length), address <= UserAddress.limit, length <= UserAddress.limit - address else {
+      throw .ENOMEM
+    }
     var result = [UInt8](repeating: 0, count: Int(length >> pageShift))
     try forEachPart(address, address + length) { area, start, stop in
       for page in stride(from: start, to: stop, by: pageSize) {

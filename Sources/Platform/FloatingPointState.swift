@@ -14,10 +14,12 @@ internal import CShims
     unsafe area.initializeMemory(as: UInt8.self, repeating: 0, count: FloatingPoint.areaSize)
     reset()
   }
+  // SAFETY: allocated by init, and this is the last use.
   deinit { unsafe area.deallocate() }
 
   /// Puts the initial state into the area: FCW 0x37f, MXCSR 0x1f80, the rest zero.
   public func reset() {
+    // SAFETY: as large as init made it.
     unsafe area.initializeMemory(as: UInt8.self, repeating: 0, count: FloatingPoint.areaSize)
     // SAFETY: both lie in the legacy region of 512 bytes.
     unsafe area.storeBytes(of: 0x37f, toByteOffset: 0, as: UInt16.self)
@@ -25,6 +27,7 @@ internal import CShims
   }
 
   /// Saves the CPU's registers here.
+  // SAFETY: the area is as `FloatingPoint` asks; see init.
   public func save() { unsafe FloatingPoint.save(area) }
   /// Loads the CPU's registers from here.
   public func restore() { unsafe FloatingPoint.restore(area) }
@@ -44,11 +47,13 @@ internal import CShims
   /// Saves the CPU's registers and writes them to the program's memory; false at a fault.
   public func saveToUser(_ address: UInt) -> Bool {
     save()
+    // SAFETY: as large as init made it.
     return unsafe UserCopy.copyOut(address, from: area, count: FloatingPoint.areaSize) == 0
   }
   /// Overwrites a word of the saved area: the software bytes of a signal frame.
   public func store<T: BitwiseCopyable>(_ value: T, at offset: Int) {
     precondition(offset >= 0 && offset + MemoryLayout<T>.size <= FloatingPoint.areaSize)
+    // SAFETY: the precondition keeps the value in the area.
     unsafe area.storeBytes(of: value, toByteOffset: offset, as: T.self)
   }
   /// Reads the program's bytes and loads the CPU's registers from them; false at a fault or where the CPU refuses them.
@@ -56,6 +61,7 @@ internal import CShims
   public func restoreFromUser(_ address: UInt, count: Int) -> Bool {
     reset()
     let count = min(count, FloatingPoint.areaSize)
+    // SAFETY: no more than the area holds.
     guard unsafe UserCopy.copyIn(area, from: address, count: count) == 0 else { return false }
     if FloatingPoint.stateMask != 0 {
       // SAFETY: the XSAVE header at 512; reserved fields must be zero and unknown components absent.
@@ -63,6 +69,7 @@ internal import CShims
       unsafe area.storeBytes(of: present & FloatingPoint.stateMask, toByteOffset: 512, as: UInt64.self)
       unsafe (area + 520).initializeMemory(as: UInt8.self, repeating: 0, count: 56)
     }
+    // SAFETY: reserved fields and unknown components were cleared above.
     return unsafe FloatingPoint.restoreChecked(area)
   }
 }

@@ -118,7 +118,9 @@ public enum CPU {
     unsafe cshims_cpu_initialize(UnsafeMutableRawPointer(bitPattern: faultStackTop))
   }
 
-  public static func cpuid(_ leaf: UInt32, _ subleaf: UInt32 = 0) -> (eax: UInt32, ebx: UInt32, ecx: UInt32, edx: UInt32) {
+  public static func cpuid(_ leaf: UInt32, _ subleaf: UInt32 = 0) -> (
+    eax: UInt32, ebx: UInt32, ecx: UInt32, edx: UInt32
+  ) {
     var out: (UInt32, UInt32, UInt32, UInt32) = (0, 0, 0, 0)
     // SAFETY: four words, as the shim writes.
     unsafe withUnsafeMutableBytes(of: &out) {
@@ -160,6 +162,7 @@ public enum CPU {
   /// The thread that runs, as the scheduler set it.
   @inline(__always)
   public static var thread: UnsafeMutableRawPointer? {
+    // SAFETY: a word of the per-CPU structure, which is always there.
     get { unsafe cshims_thread() }
     set { unsafe cshims_set_thread(newValue) }
   }
@@ -176,10 +179,12 @@ public enum CPU {
 
   /// Leaves this kernel stack, keeping its pointer in `save`, and goes on on another.
   @inline(__always)
+  // SAFETY: the scheduler passes stacks that are mapped and whole.
   public static func switchStack(save: UnsafeMutablePointer<UInt64>, load: UInt64) { unsafe cshims_switch(save, load) }
   /// Lays out a new stack whose first switch calls `entry(argument)`.
   public static func prepareStack(
     top: UInt, entry: @convention(c) (UnsafeMutableRawPointer?) -> Void, argument: UnsafeMutableRawPointer?
+      // SAFETY: the caller owns the stack below `top`.
   ) -> UInt64 { unsafe cshims_prepare_stack(UInt64(top), entry, argument) }
   /// Leaves the kernel with the registers at the top of the current thread's stack.
   public static func returnToUser(_ registers: SavedRegisters) -> Never {
@@ -226,6 +231,7 @@ public enum CPU {
   }
   @inline(__always)
   public var frame: RegisterFrame {
+    // SAFETY: the frame lies on the kernel stack of the thread that holds this value.
     get { unsafe pointer.pointee }
     nonmutating set { unsafe pointer.pointee = newValue }
     nonmutating _modify { yield unsafe &pointer.pointee }
@@ -238,6 +244,7 @@ public enum FloatingPoint {
   public static var areaSize: Int { Int(cshims_get_features().xsave_size) }
   /// XCR0, or 0 where the machine has only FXSAVE.
   public static var stateMask: UInt64 { cshims_get_features().xsave_mask }
+  // SAFETY: the caller passes an area of `areaSize` bytes, aligned to 64.
   public static func save(_ area: UnsafeMutableRawPointer) { unsafe cshims_fpu_save(area) }
   public static func restore(_ area: UnsafeRawPointer) { unsafe cshims_fpu_restore(area) }
   /// Restores bytes that the program could write; false where the CPU refuses them.
@@ -266,15 +273,26 @@ public enum DeviceMemory {
   @inline(__always) public static func read16(_ address: UInt) -> UInt16 { cshims_mmio_read16(UInt64(address)) }
   @inline(__always) public static func read32(_ address: UInt) -> UInt32 { cshims_mmio_read32(UInt64(address)) }
   @inline(__always) public static func read64(_ address: UInt) -> UInt64 { cshims_mmio_read64(UInt64(address)) }
-  @inline(__always) public static func write8(_ address: UInt, _ value: UInt8) { cshims_mmio_write8(UInt64(address), value) }
-  @inline(__always) public static func write16(_ address: UInt, _ value: UInt16) { cshims_mmio_write16(UInt64(address), value) }
-  @inline(__always) public static func write32(_ address: UInt, _ value: UInt32) { cshims_mmio_write32(UInt64(address), value) }
-  @inline(__always) public static func write64(_ address: UInt, _ value: UInt64) { cshims_mmio_write64(UInt64(address), value) }
+  @inline(__always) public static func write8(_ address: UInt, _ value: UInt8) {
+    cshims_mmio_write8(UInt64(address), value)
+  }
+  @inline(__always) public static func write16(_ address: UInt, _ value: UInt16) {
+    cshims_mmio_write16(UInt64(address), value)
+  }
+  @inline(__always) public static func write32(_ address: UInt, _ value: UInt32) {
+    cshims_mmio_write32(UInt64(address), value)
+  }
+  @inline(__always) public static func write64(_ address: UInt, _ value: UInt64) {
+    cshims_mmio_write64(UInt64(address), value)
+  }
 }
 
 /// Where the kernel's own parts lie, as physical addresses; the linker script aligns each to a page.
 public enum Image {
-  private static func physical(_ pointer: UnsafeRawPointer) -> UInt { UInt(bitPattern: pointer) - AddressLayout.kernelBase }
+  private static func physical(_ pointer: UnsafeRawPointer) -> UInt {
+    UInt(bitPattern: pointer) - AddressLayout.kernelBase
+  }
+  // SAFETY: addresses of symbols of the linker script.
   public static var start: UInt { unsafe physical(cshims_address_image_start()) }
   public static var textEnd: UInt { unsafe physical(cshims_address_text_end()) }
   public static var readOnlyEnd: UInt { unsafe physical(cshims_address_rodata_end()) }

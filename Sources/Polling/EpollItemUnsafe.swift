@@ -29,6 +29,7 @@ internal import VFSCore
     self.descriptor = descriptor
     self.events = events
     self.data = data
+    // SAFETY: both outlive the item: it is taken out of their tables before they go.
     unsafe fileReference = Unmanaged.passUnretained(file)
     unsafe instanceReference = Unmanaged.passUnretained(instance)
     super.init()
@@ -52,6 +53,7 @@ internal import VFSCore
   func attach() {
     let file = file
     file.addWatch(self)
+    // SAFETY: `detach` clears the reference before the item goes.
     unsafe waiter.item = Unmanaged.passUnretained(self)
     file.waitQueue?.add(waiter)
   }

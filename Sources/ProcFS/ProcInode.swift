@@ -19,6 +19,9 @@ class ProcDirectory: ProcInode {
     super.init(proc, number: number, .S_IFDIR, permissions)
     linkCount = 2
   }
+
+  /// Nothing is made in /proc, and Linux says so in this way.
+  override final func create(_ name: [UInt8], _ node: NewNode) throws(Errno) -> Inode { throw .ENOENT }
 }
 
 /// A text file. Subclasses write the text.

@@ -153,7 +153,8 @@ final class SystemControlDirectory: ProcDirectory {
 
   init(_ proc: ProcFileSystem, _ prefix: [UInt8], index: Int = 0) {
     self.prefix = prefix
-    super.init(proc, number: prefix.isEmpty ? ProcNumber.systemControl : ProcNumber.systemControl + 1024 + UInt64(index))
+    super.init(
+      proc, number: prefix.isEmpty ? ProcNumber.systemControl : ProcNumber.systemControl + 1024 + UInt64(index))
   }
 
   /// The component that an entry has in this directory, and whether it is a directory; nil for others' entries.

@@ -131,7 +131,9 @@ public final class FutexTable {
   /// Wakes up to `count` threads, and makes up to `moved` more wait for another futex. See FUTEX_REQUEUE.
   ///
   /// - Returns: How many were woken, and how many moved.
-  public func requeue(_ key: FutexKey, wake count: Int, to target: FutexKey, move limit: Int) -> (woken: Int, moved: Int) {
+  public func requeue(_ key: FutexKey, wake count: Int, to target: FutexKey, move limit: Int) -> (
+    woken: Int, moved: Int
+  ) {
     let woken = wake(key, count)
     if key == target { return (woken, 0) }
     var moved = 0

@@ -1,3 +1,6 @@
+// Names are spelled as in Linux, so that grep and the man pages work.
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 public import LinuxABI
 public import VFSCore
 
@@ -73,7 +76,8 @@ public struct Identity: Sendable {
   /// What permission checks of files look at.
   public var fileCredentials: Credentials {
     Credentials(
-      userID: user.fileSystem, groupID: group.fileSystem, groups: groups, isPrivileged: has(Capability.CAP_DAC_OVERRIDE))
+      userID: user.fileSystem, groupID: group.fileSystem, groups: groups, isPrivileged: has(Capability.CAP_DAC_OVERRIDE)
+    )
   }
 
   // MARK: Changes

@@ -75,7 +75,9 @@ struct ProgramImage {
     }
   }
 
-  private static func read(_ file: OpenFile, at offset: UInt64, count: Int, _ path: [UInt8]) throws(ExecutionError) -> [UInt8] {
+  private static func read(_ file: OpenFile, at offset: UInt64, count: Int, _ path: [UInt8]) throws(ExecutionError)
+    -> [UInt8]
+  {
     do throws(Errno) {
       return try file.readBytes(at: Int64(truncatingIfNeeded: offset), count: count)
     } catch {
@@ -94,7 +96,8 @@ struct ProgramImage {
       if range.upperBound <= UInt64(start.count) {
         table = [UInt8](start[Int(range.lowerBound)..<Int(range.upperBound)])
       } else {
-        table = (try? Self.read(file, at: range.lowerBound, count: Int(range.upperBound - range.lowerBound), path)) ?? []
+        table =
+          (try? Self.read(file, at: range.lowerBound, count: Int(range.upperBound - range.lowerBound), path)) ?? []
       }
       let plan = try LoadPlan(header, programHeaders: table.rawBytes)
       return Part(file: file, path: path, plan: plan, header: header)

@@ -6,7 +6,8 @@ public import VFSCore
 extension System {
   /// Makes the first process and loads its program; it runs once the scheduler adopts its thread.
   public func startFirstProcess(
-    _ path: [UInt8], arguments: [[UInt8]], environment: [[UInt8]], files: FileDescriptorTable, fileSystem: FileSystemContext
+    _ path: [UInt8], arguments: [[UInt8]], environment: [[UInt8]], files: FileDescriptorTable,
+    fileSystem: FileSystemContext
   ) throws(ExecutionError) -> Thread {
     let thread: Thread
     do throws(Errno) {

@@ -12,6 +12,7 @@ enum ExceptionVector {
   static var invalidOpcode: UInt64 { 6 }
   static var segmentNotPresent: UInt64 { 11 }
   static var stackFault: UInt64 { 12 }
+  static var generalProtection: UInt64 { 13 }
   static var pageFault: UInt64 { 14 }
   static var floatingPoint: UInt64 { 16 }
   static var alignmentCheck: UInt64 { 17 }
@@ -22,6 +23,7 @@ enum ExceptionVector {
 enum PageFaultError {
   static var isPresent: UInt64 { 1 }
   static var isWrite: UInt64 { 2 }
+  static var isUser: UInt64 { 4 }
   static var isFetch: UInt64 { 16 }
 
   static func access(_ error: UInt64) -> MemoryAccess {
@@ -48,6 +50,12 @@ extension Thread {
   private func handlePageFault(_ address: UInt, error: UInt64) {
     var error = error
     let code: Int32
+    if error & (PageFaultError.isPresent | PageFaultError.isUser) == PageFaultError.isPresent {
+      // The page is there, and SMAP stopped an access that the CPU made for the program with its own rights: QEMU's TCG
+      // reads the stack so for iret in ring 3. Trying again would never end; the instruction is not allowed anyway.
+      raiseFault(vector: ExceptionVector.generalProtection, error: 0, address: registers.frame.rip)
+      return
+    }
     if address >= UserAddress.limit {
       // Linux hides whether the kernel has something there.
       error |= PageFaultError.isPresent

@@ -69,12 +69,14 @@ struct LoadedProgram {
   let codeRange: Range<UInt64>
 
   init(
-    _ image: ProgramImage, path: [UInt8], environment: [[UInt8]], system: System, credentials: Credentials, stackLimit: UInt
+    _ image: ProgramImage, path: [UInt8], environment: [[UInt8]], system: System, credentials: Credentials,
+    stackLimit: UInt
   ) throws(Errno) {
     let random = system.random
     let layout = AddressLayoutPlan(random: system.randomizesAddresses ? { random.next() } : nil, stackLimit: stackLimit)
     let memory = try AddressSpace(
-      system.frames, kernelTable: system.kernelTable, zeroFrame: system.zeroFrame, layout: layout, stackLimit: stackLimit)
+      system.frames, kernelTable: system.kernelTable, zeroFrame: system.zeroFrame, layout: layout,
+      stackLimit: stackLimit)
     self.memory = memory
 
     let plan = image.program.plan
@@ -147,7 +149,9 @@ struct LoadedProgram {
     var randomBytes: [UInt8] = []
     for _ in 0..<2 {
       let word = random.next()
-      for shift in stride(from: UInt64(0), to: 64, by: 8) { randomBytes.append(UInt8(truncatingIfNeeded: word >> shift)) }
+      for shift in stride(from: UInt64(0), to: 64, by: 8) {
+        randomBytes.append(UInt8(truncatingIfNeeded: word >> shift))
+      }
     }
     let top = UInt64(layout.stackTop)
     stack = try InitialStack(
@@ -177,7 +181,8 @@ struct LoadedProgram {
       let fileRange = segment.fileMapping
       if !fileRange.isEmpty {
         _ = try memory.map(
-          UInt(fileRange.lowerBound + bias), length: UInt(fileRange.upperBound - fileRange.lowerBound), segment.protection,
+          UInt(fileRange.lowerBound + bias), length: UInt(fileRange.upperBound - fileRange.lowerBound),
+          segment.protection,
           [.MAP_PRIVATE, .MAP_FIXED], file: (part.file, segment.fileMappingOffset))
         let tail = segment.zeroTail
         if !tail.isEmpty, segment.protection.contains(.PROT_WRITE) {

@@ -17,6 +17,7 @@ public struct TextBuffer {
   public mutating func append(bytes more: [UInt8]) { bytes.append(contentsOf: more) }
   public mutating func append(span: RawSpan) {
     bytes.reserveCapacity(bytes.count + span.byteCount)
+    // SAFETY: every byte of a raw span is initialised.
     for i in 0..<span.byteCount { bytes.append(unsafe span.unsafeLoad(fromByteOffset: i, as: UInt8.self)) }
   }
   /// Appends a signed decimal number, padded on the left to `width`.

@@ -122,7 +122,9 @@ func setresgid(_ thread: Thread, _ real: UInt32, _ effective: UInt32, _ saved: U
 }
 
 /// The real, effective and saved user id. See getresuid(2).
-func getresuid(_ thread: Thread, _ real: Out<UInt32>, _ effective: Out<UInt32>, _ saved: Out<UInt32>) throws(Errno) -> Int {
+func getresuid(_ thread: Thread, _ real: Out<UInt32>, _ effective: Out<UInt32>, _ saved: Out<UInt32>) throws(Errno)
+  -> Int
+{
   let ids = thread.process.identity.user
   try real.store(ids.real)
   try effective.store(ids.effective)
@@ -131,7 +133,9 @@ func getresuid(_ thread: Thread, _ real: Out<UInt32>, _ effective: Out<UInt32>, 
 }
 
 /// The real, effective and saved group id. See getresgid(2).
-func getresgid(_ thread: Thread, _ real: Out<UInt32>, _ effective: Out<UInt32>, _ saved: Out<UInt32>) throws(Errno) -> Int {
+func getresgid(_ thread: Thread, _ real: Out<UInt32>, _ effective: Out<UInt32>, _ saved: Out<UInt32>) throws(Errno)
+  -> Int
+{
   let ids = thread.process.identity.group
   try real.store(ids.real)
   try effective.store(ids.effective)
@@ -233,7 +237,9 @@ extension UserCapHeader: TracedStruct {
 }
 
 /// How many `UserCapData` a header's version has; for an unknown version, writes the one to use and returns nil.
-private func capabilityWords(_ pointer: UserMutablePointer<UserCapHeader>) throws(Errno) -> (header: UserCapHeader, count: Int)? {
+private func capabilityWords(_ pointer: UserMutablePointer<UserCapHeader>) throws(Errno) -> (
+  header: UserCapHeader, count: Int
+)? {
   var header = try pointer.load()
   switch header.version {
   case CapabilityVersion._LINUX_CAPABILITY_VERSION_1: return (header, 1)
@@ -246,7 +252,9 @@ private func capabilityWords(_ pointer: UserMutablePointer<UserCapHeader>) throw
 }
 
 /// The capabilities of a process. See capget(2).
-func capget(_ thread: Thread, _ header: Out<UserCapHeader>, _ data: UserMutablePointer<UserCapData>) throws(Errno) -> Int {
+func capget(_ thread: Thread, _ header: Out<UserCapHeader>, _ data: UserMutablePointer<UserCapData>) throws(Errno)
+  -> Int
+{
   guard let (content, count) = try capabilityWords(header.pointer) else {
     if data.isNull { return 0 }
     throw .EINVAL

@@ -39,7 +39,9 @@ func mmap(
 }
 
 /// Changes the protection of pages. See mprotect(2).
-func mprotect(_ thread: Thread, _ address: Address, _ length: UInt, _ protection: Flags<MemoryProtection>) throws(Errno) -> Int {
+func mprotect(_ thread: Thread, _ address: Address, _ length: UInt, _ protection: Flags<MemoryProtection>) throws(Errno)
+  -> Int
+{
   try thread.process.memory.protect(address.value, length: length, protection.value)
   return 0
 }
@@ -100,7 +102,9 @@ func mlockall(_ thread: Thread, _ flags: Flags<LockAllFlags>) throws(Errno) -> I
   let all: LockAllFlags = [.MCL_CURRENT, .MCL_FUTURE, .MCL_ONFAULT]
   guard !flags.value.isEmpty, all.isSuperset(of: flags.value), flags.value != .MCL_ONFAULT else { throw .EINVAL }
   thread.process.memory.locksFuture = flags.value.contains(.MCL_FUTURE)
-  if flags.value.contains(.MCL_CURRENT), !flags.value.contains(.MCL_ONFAULT) { thread.process.memory.setAllLocked(true) }
+  if flags.value.contains(.MCL_CURRENT), !flags.value.contains(.MCL_ONFAULT) {
+    thread.process.memory.setAllLocked(true)
+  }
   return 0
 }
 

@@ -1,3 +1,6 @@
+// Names are spelled as in Linux, so that grep and the man pages work.
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 internal import Kernel
 internal import LinuxABI
 internal import Platform
@@ -74,7 +77,8 @@ func rt_sigpending(_ thread: Thread, _ set: Out<SignalSet>, _ size: UInt) throws
   } else {
     // Linux writes as many bytes as were asked for.
     for index in 0..<size {
-      try UserMemory.store(UInt8(truncatingIfNeeded: pending.rawValue >> UInt64(8 * index)), at: set.pointer.address &+ index)
+      try UserMemory.store(
+        UInt8(truncatingIfNeeded: pending.rawValue >> UInt64(8 * index)), at: set.pointer.address &+ index)
     }
   }
   return 0
@@ -222,7 +226,8 @@ private func information(_ source: In<SigInfo>, _ number: SignalNumber, toSelf: 
 }
 
 /// Sends a signal with information to a process. See rt_sigqueueinfo(2).
-func rt_sigqueueinfo(_ thread: Thread, _ pid: Int32, _ number: SignalNumber, _ source: In<SigInfo>) throws(Errno) -> Int {
+func rt_sigqueueinfo(_ thread: Thread, _ pid: Int32, _ number: SignalNumber, _ source: In<SigInfo>) throws(Errno) -> Int
+{
   let info = try information(source, number, toSelf: pid == thread.process.pid)
   let system = thread.process.system
   guard let target = system.process(pid) ?? system.thread(pid)?.process else { throw .ESRCH }

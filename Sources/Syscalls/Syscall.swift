@@ -155,7 +155,8 @@ extension Syscall {
   }
 
   public init<
-    A: SyscallArgument, B: SyscallArgument, C: SyscallArgument, D: SyscallArgument, E: SyscallArgument, F: SyscallArgument
+    A: SyscallArgument, B: SyscallArgument, C: SyscallArgument, D: SyscallArgument, E: SyscallArgument,
+    F: SyscallArgument
   >(
     _ number: Int, _ name: StaticString, _ result: ResultKind,
     _ handler: @escaping @Sendable (Thread, A, B, C, D, E, F) throws(Errno) -> Int
@@ -200,7 +201,8 @@ extension Syscall {
     _ number: Int, _ name: StaticString, _ handler: @escaping @Sendable (Thread, A, B, C, D, E) throws(Errno) -> Int
   ) { self.init(number, name, .number, handler) }
   public init<
-    A: SyscallArgument, B: SyscallArgument, C: SyscallArgument, D: SyscallArgument, E: SyscallArgument, F: SyscallArgument
+    A: SyscallArgument, B: SyscallArgument, C: SyscallArgument, D: SyscallArgument, E: SyscallArgument,
+    F: SyscallArgument
   >(
     _ number: Int, _ name: StaticString, _ handler: @escaping @Sendable (Thread, A, B, C, D, E, F) throws(Errno) -> Int
   ) { self.init(number, name, .number, handler) }

@@ -33,8 +33,9 @@ public final class SyscallTable {
   /// Serves the system call in `registers`; returns what goes into RAX.
   @inline(__always)
   public func dispatch(_ thread: Thread, _ registers: SavedRegisters) -> Int {
-    let number = Int(truncatingIfNeeded: registers.frame.error)
-    guard number >= 0, number < index.count, index[number] >= 0 else { return missing(thread, number) }
+    // Linux looks at the lower half of RAX only.
+    let number = Int(UInt32(truncatingIfNeeded: registers.frame.error))
+    guard number < index.count, index[number] >= 0 else { return missing(thread, number) }
     do throws(Errno) {
       return try rows[Int(index[number])].invoke(thread, registers)
     } catch {
@@ -45,8 +46,8 @@ public final class SyscallTable {
   /// As `dispatch`, writing a trace line when the call has returned.
   public func dispatchTraced(_ thread: Thread, _ registers: SavedRegisters) -> Int {
     let frame = registers.frame
-    let number = Int(truncatingIfNeeded: frame.error)
-    let row = number >= 0 && number < index.count && index[number] >= 0 ? rows[Int(index[number])] : nil
+    let number = Int(UInt32(truncatingIfNeeded: frame.error))
+    let row = number < index.count && index[number] >= 0 ? rows[Int(index[number])] : nil
     // These do not come back: their line is written first.
     let returns = !(number == 60 || number == 231)
     if !returns, let row { trace(thread, row, frame, nil) }
@@ -55,7 +56,12 @@ public final class SyscallTable {
       trace(thread, row, frame, result)
     } else {
       thread.process.system.log.trace { line in
-        if let name = syscallName(number) { line.append(name) } else { line.append("syscall_") ; line.append(decimal: number) }
+        if let name = syscallName(number) {
+          line.append(name)
+        } else {
+          line.append("syscall_")
+          line.append(decimal: number)
+        }
         line.append("() = Function not implemented (-38)")
       }
     }
@@ -67,7 +73,8 @@ public final class SyscallTable {
       line.append(row.name)
       line.append("(")
       row.describe(
-        TraceContext(result: result ?? 0, registers: [frame.rdi, frame.rsi, frame.rdx, frame.r10, frame.r8, frame.r9], index: 0),
+        TraceContext(
+          result: result ?? 0, registers: [frame.rdi, frame.rsi, frame.rdx, frame.r10, frame.r8, frame.r9], index: 0),
         &line)
       line.append(") = ")
       guard let result else {
@@ -97,12 +104,26 @@ public final class SyscallTable {
   private func missing(_ thread: Thread, _ number: Int) -> Int {
     if !reported.contains(number), reported.count < 512 {
       reported.append(number)
-      thread.process.system.log(.warn) { line in
+      // What Linux has no call for either is nobody's loss.
+      thread.process.system.log(Self.isServedByLinux(number) ? .warn : .info) { line in
         line.append("system call ")
-        if let name = syscallName(number) { line.append(name) } else { line.append("number ") ; line.append(decimal: number) }
+        if let name = syscallName(number) {
+          line.append(name)
+        } else {
+          line.append("number ")
+          line.append(decimal: number)
+        }
         line.append(" is not implemented")
       }
     }
     return -Int(Errno.ENOSYS.rawValue)
+  }
+
+  /// Whether Linux serves this number, or only reserves it: tuxcall, vserver, create_module and the like.
+  private static func isServedByLinux(_ number: Int) -> Bool {
+    switch number {
+    case 134, 156, 174, 177, 178, 180...185, 214, 215, 236: false
+    default: syscallName(number) != nil
+    }
   }
 }

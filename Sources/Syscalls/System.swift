@@ -1,3 +1,6 @@
+// Names are spelled as in Linux, so that grep and the man pages work.
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 internal import Kernel
 internal import LinuxABI
 internal import Mmap
@@ -96,7 +99,9 @@ struct RandomFlags: NamedFlags {
 /// Random bytes. See getrandom(2).
 func getrandom(_ thread: Thread, _ buffer: OutBuffer, _ count: UInt, _ flags: Flags<RandomFlags>) throws(Errno) -> Int {
   let all: RandomFlags = [.GRND_NONBLOCK, .GRND_RANDOM, .GRND_INSECURE]
-  guard all.isSuperset(of: flags.value), !flags.value.isSuperset(of: [.GRND_RANDOM, .GRND_INSECURE]) else { throw .EINVAL }
+  guard all.isSuperset(of: flags.value), !flags.value.isSuperset(of: [.GRND_RANDOM, .GRND_INSECURE]) else {
+    throw .EINVAL
+  }
   var writer = UserWriter(buffer.address, count: Int(min(count, UInt(IOVector.maximumTransfer))))
   try thread.process.system.random.fill(&writer)
   return writer.transferred
@@ -179,7 +184,9 @@ func sched_getparam(_ thread: Thread, _ tid: Int32, _ parameter: Out<Int32>) thr
 }
 
 /// Sets the policy and priority of a thread. See sched_setscheduler(2).
-func sched_setscheduler(_ thread: Thread, _ tid: Int32, _ policy: Named<SchedulingPolicy>, _ parameter: In<Int32>) throws(Errno) -> Int {
+func sched_setscheduler(_ thread: Thread, _ tid: Int32, _ policy: Named<SchedulingPolicy>, _ parameter: In<Int32>)
+  throws(Errno) -> Int
+{
   guard tid >= 0, !parameter.isNull else { throw .EINVAL }
   let priority = try parameter.load()
   let target = try target(thread, tid)
@@ -218,7 +225,8 @@ func sched_rr_get_interval(_ thread: Thread, _ tid: Int32, _ result: Out<Timespe
 }
 
 /// Checks a set of CPUs: the one there is must be among them. See sched_setaffinity(2).
-func sched_setaffinity(_ thread: Thread, _ tid: Int32, _ size: UInt32, _ mask: UserPointer<UInt8>) throws(Errno) -> Int {
+func sched_setaffinity(_ thread: Thread, _ tid: Int32, _ size: UInt32, _ mask: UserPointer<UInt8>) throws(Errno) -> Int
+{
   let first = size == 0 ? 0 : try mask.load()
   _ = try target(thread, tid)
   guard first & 1 != 0 else { throw .EINVAL }
@@ -226,7 +234,9 @@ func sched_setaffinity(_ thread: Thread, _ tid: Int32, _ size: UInt32, _ mask: U
 }
 
 /// The CPUs that a thread may run on: one. See sched_getaffinity(2).
-func sched_getaffinity(_ thread: Thread, _ tid: Int32, _ size: UInt32, _ mask: UserMutablePointer<UInt64>) throws(Errno) -> Int {
+func sched_getaffinity(_ thread: Thread, _ tid: Int32, _ size: UInt32, _ mask: UserMutablePointer<UInt64>) throws(Errno)
+  -> Int
+{
   guard size >= 8, size & 7 == 0 else { throw .EINVAL }
   _ = try target(thread, tid)
   try mask.store(1)
@@ -313,7 +323,8 @@ func arch_prctl(_ thread: Thread, _ code: Named<ArchPrctlCode>, _ address: Addre
 
 /// Attributes of the process and the thread. See prctl(2).
 func prctl(
-  _ thread: Thread, _ option: Named<PrctlOption>, _ second: Address, _ third: Address, _ fourth: Address, _ fifth: Address
+  _ thread: Thread, _ option: Named<PrctlOption>, _ second: Address, _ third: Address, _ fourth: Address,
+  _ fifth: Address
 ) throws(Errno) -> Int {
   guard let option = PrctlOption(rawValue: option.rawValue) else { throw .EINVAL }
   let process = thread.process

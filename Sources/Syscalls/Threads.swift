@@ -1,3 +1,6 @@
+// Names are spelled as in Linux, so that grep and the man pages work.
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 internal import Kernel
 internal import LinuxABI
 internal import Process
@@ -29,7 +32,8 @@ func exit_group(_ thread: Thread, _ status: Int32) throws(Errno) -> Int {
 
 /// Waits for a child. See wait4(2).
 func wait4(
-  _ thread: Thread, _ pid: Int32, _ status: Out<Int32>, _ options: Flags<WaitOptions>, _ usage: UserMutablePointer<Rusage>
+  _ thread: Thread, _ pid: Int32, _ status: Out<Int32>, _ options: Flags<WaitOptions>,
+  _ usage: UserMutablePointer<Rusage>
 ) throws(Errno) -> Int {
   let all: WaitOptions = [.WNOHANG, .WUNTRACED, .WCONTINUED, .__WNOTHREAD, .__WALL, .__WCLONE]
   guard all.isSuperset(of: options.value) else { throw .EINVAL }
@@ -148,7 +152,9 @@ func futex(
     let other = try key(second.value)
     let old = try changeWord(second.value, third)
     var woken = table.wake(first, count(value))
-    if try WakeOperation(third).holds(old) { woken += table.wake(other, count(UInt32(truncatingIfNeeded: fourth.value))) }
+    if try WakeOperation(third).holds(old) {
+      woken += table.wake(other, count(UInt32(truncatingIfNeeded: fourth.value)))
+    }
     return woken
   case .FUTEX_FD, .FUTEX_LOCK_PI, .FUTEX_LOCK_PI2, .FUTEX_UNLOCK_PI, .FUTEX_TRYLOCK_PI, .FUTEX_WAIT_REQUEUE_PI,
     .FUTEX_CMP_REQUEUE_PI:

@@ -1,3 +1,6 @@
+// Names are spelled as in Linux, so that grep and the man pages work.
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 internal import Kernel
 public import LinuxABI
 internal import Mmap
@@ -110,7 +113,8 @@ func adjtimex(_ thread: Thread, _ buffer: UserMutablePointer<Timex>) throws(Errn
 }
 
 /// As adjtimex(2) for a clock by its number.
-func clock_adjtime(_ thread: Thread, _ clock: Named<ClockID>, _ buffer: UserMutablePointer<Timex>) throws(Errno) -> Int {
+func clock_adjtime(_ thread: Thread, _ clock: Named<ClockID>, _ buffer: UserMutablePointer<Timex>) throws(Errno) -> Int
+{
   _ = try TimerClock(clock.rawValue)
   guard ClockID(rawValue: clock.rawValue) == .CLOCK_REALTIME else { throw .EOPNOTSUPP }
   return try adjtimex(thread, buffer)
@@ -119,7 +123,8 @@ func clock_adjtime(_ thread: Thread, _ clock: Named<ClockID>, _ buffer: UserMuta
 // MARK: Sleeping
 
 /// Sleeps to a monotonic time, and arranges what is left when a signal comes.
-private func sleep(_ thread: Thread, until deadline: UInt64, _ rest: UserMutablePointer<Timespec>) throws(Errno) -> Int {
+private func sleep(_ thread: Thread, until deadline: UInt64, _ rest: UserMutablePointer<Timespec>) throws(Errno) -> Int
+{
   guard thread.scheduler.sleep(until: deadline) == .interrupted else { return 0 }
   let now = thread.process.system.clock.now
   guard deadline > now else { return 0 }
@@ -142,7 +147,8 @@ func clock_nanosleep(
 ) throws(Errno) -> Int {
   let clock = try TimerClock(number.rawValue)
   switch ClockID(rawValue: number.rawValue) {
-  case .CLOCK_MONOTONIC_RAW, .CLOCK_REALTIME_COARSE, .CLOCK_MONOTONIC_COARSE, .CLOCK_THREAD_CPUTIME_ID: throw .EOPNOTSUPP
+  case .CLOCK_MONOTONIC_RAW, .CLOCK_REALTIME_COARSE, .CLOCK_MONOTONIC_COARSE, .CLOCK_THREAD_CPUTIME_ID:
+    throw .EOPNOTSUPP
   default: break
   }
   guard let amount = try time.load().saturatedNanoseconds else { throw .EINVAL }
@@ -181,7 +187,9 @@ private func timerValue(_ state: (remaining: UInt64, interval: UInt64)) -> Itime
 }
 
 /// Makes a timer. See timer_create(2).
-func timer_create(_ thread: Thread, _ clock: Named<ClockID>, _ event: In<SigEvent>, _ result: Out<Int32>) throws(Errno) -> Int {
+func timer_create(_ thread: Thread, _ clock: Named<ClockID>, _ event: In<SigEvent>, _ result: Out<Int32>) throws(Errno)
+  -> Int
+{
   switch ClockID(rawValue: clock.rawValue) {
   case .CLOCK_MONOTONIC_RAW, .CLOCK_REALTIME_COARSE, .CLOCK_MONOTONIC_COARSE: throw .EOPNOTSUPP
   default: break
@@ -249,7 +257,9 @@ func times(_ thread: Thread, _ result: Out<Tms>) throws(Errno) -> Int {
 }
 
 /// What a process, its children or a thread have used. See getrusage(2).
-func getrusage(_ thread: Thread, _ who: Named<ResourceUsageWho>, _ result: UserMutablePointer<Rusage>) throws(Errno) -> Int {
+func getrusage(_ thread: Thread, _ who: Named<ResourceUsageWho>, _ result: UserMutablePointer<Rusage>) throws(Errno)
+  -> Int
+{
   guard let who = ResourceUsageWho(rawValue: who.rawValue) else { throw .EINVAL }
   var usage = Rusage()
   let memory = thread.process.memory

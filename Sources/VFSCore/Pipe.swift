@@ -277,7 +277,8 @@ public final class FIFOFile: OpenFile {
     return pipe.capacity
   }
 
-  fileprivate static func makeEnds(_ path: Path, _ flags: OpenFlags, _ pipe: Pipe) -> (read: OpenFile, write: OpenFile) {
+  fileprivate static func makeEnds(_ path: Path, _ flags: OpenFlags, _ pipe: Pipe) -> (read: OpenFile, write: OpenFile)
+  {
     let status = flags.intersection([.O_NONBLOCK, .O_DIRECT])
     return (FIFOFile(path, status, pipe), FIFOFile(path, status.union(.O_WRONLY), pipe))
   }
@@ -286,7 +287,8 @@ public final class FIFOFile: OpenFile {
 extension FileSystemContext {
   /// Makes a pipe. `flags` may have O_NONBLOCK; O_CLOEXEC is the caller's. See pipe2(2).
   public func makePipe(_ flags: OpenFlags) -> (read: OpenFile, write: OpenFile) {
-    let path = namespace.makeAnonymousPath(mode: FileMode(.S_IFIFO, FileMode(rawValue: 0o600)), credentials: credentials)
+    let path = namespace.makeAnonymousPath(
+      mode: FileMode(.S_IFIFO, FileMode(rawValue: 0o600)), credentials: credentials)
     let pipe = Pipe(frames: namespace.environment.frames)
     path.inode.pipe = pipe
     return FIFOFile.makeEnds(path, flags, pipe)

@@ -41,7 +41,9 @@ struct ArchiveText {
   mutating func end() { add("TRAILER!!!", mode: 0) }
 }
 
-func load(_ archive: ArchiveText, megabytes: Int = 16) throws -> (context: FileSystemContext, machine: TestMachine, start: UInt) {
+func load(_ archive: ArchiveText, megabytes: Int = 16) throws -> (
+  context: FileSystemContext, machine: TestMachine, start: UInt
+) {
   let machine = TestMachine(megabytes: megabytes)
   let start = FakeMachine.reserve(bytes: archive.bytes.count)
   for (index, byte) in archive.bytes.enumerated() { PhysicalMemory.store(byte, at: start + UInt(index)) }
@@ -98,7 +100,9 @@ func load(_ archive: ArchiveText, megabytes: Int = 16) throws -> (context: FileS
     try file.write("!", at: 12)
     #expect(try context.content("/f") == "012AB56789\0\0!")
     #expect(try context.content("/g") == "next")
-    for (index, byte) in archive.bytes.enumerated() { #expect(PhysicalMemory.load(UInt8.self, at: start + UInt(index)) == byte) }
+    for (index, byte) in archive.bytes.enumerated() {
+      #expect(PhysicalMemory.load(UInt8.self, at: start + UInt(index)) == byte)
+    }
     try context.rename("/f", "/g")
     try context.mkdir("/d")
     #expect(try context.content("/g").hasPrefix("012AB"))

@@ -11,7 +11,8 @@ final class FakeConsole: ConsoleDevice {
   var isInputEnabled = true
 
   func write(_ bytes: RawSpan) {
-    output += String(decoding: (0..<bytes.byteCount).map { bytes.unsafeLoad(fromByteOffset: $0, as: UInt8.self) }, as: UTF8.self)
+    output += String(
+      decoding: (0..<bytes.byteCount).map { bytes.unsafeLoad(fromByteOffset: $0, as: UInt8.self) }, as: UTF8.self)
   }
   func setInputEnabled(_ enabled: Bool) { isInputEnabled = enabled }
 }
@@ -47,7 +48,8 @@ final class FakeProcesses: TerminalProcesses {
     terminal.foregroundGroup = 1
     machine.environment.devices.register(TerminalDriver(terminal), .S_IFCHR, major: 4, minors: 64...64)
     try context.makeNode(
-      Array("/tty".utf8), mode: FileMode(.S_IFCHR, FileMode(rawValue: 0o666)), device: DeviceNumber(major: 4, minor: 64))
+      Array("/tty".utf8), mode: FileMode(.S_IFCHR, FileMode(rawValue: 0o666)), device: DeviceNumber(major: 4, minor: 64)
+    )
     file = try context.open("/tty", [.O_RDWR, .O_NONBLOCK])
   }
 
@@ -311,14 +313,16 @@ final class FakeProcesses: TerminalProcesses {
     #expect(throws: Errno.ENODEV) { try null.mappingCache() }
     // The number is what counts, not the name.
     try context.makeNode(
-      Array("/hole".utf8), mode: FileMode(.S_IFCHR, FileMode(rawValue: 0o666)), device: DeviceNumber(major: 1, minor: 3))
+      Array("/hole".utf8), mode: FileMode(.S_IFCHR, FileMode(rawValue: 0o666)), device: DeviceNumber(major: 1, minor: 3)
+    )
     #expect(try context.open("/hole", .O_RDWR).read(1) == [])
   }
 
   @Test func nodes() throws {
     #expect(
       Set(try context.open("/dev").names()) == [
-        ".", "..", "null", "zero", "full", "random", "urandom", "kmsg", "tty", "console", "fd", "stdin", "stdout", "stderr",
+        ".", "..", "null", "zero", "full", "random", "urandom", "kmsg", "tty", "console", "fd", "stdin", "stdout",
+        "stderr",
         "shm", "pts",
       ])
     #expect(try context.readlink("/dev/stdin") == "/proc/self/fd/0")

@@ -184,13 +184,15 @@ final class FakeMachineInformation: MachineInformation {
     #expect(try context.content("/proc/cmdline") == "-- /bin/prog\n")
     #expect(try context.content("/proc/filesystems") == "nodev\trootfs\nnodev\tproc\n")
     let stat = try context.content("/proc/self/stat")
-    #expect(stat.hasPrefix("1 (prog) R 0 1 1 0 -1 4194304 0 0 0 0 0 0 0 0 20 0 1 0 25 10485760 768 18446744073709551615 "))
+    #expect(
+      stat.hasPrefix("1 (prog) R 0 1 1 0 -1 4194304 0 0 0 0 0 0 0 0 20 0 1 0 25 10485760 768 18446744073709551615 "))
     #expect(stat.split(separator: " ").count == 52)
     #expect(try context.content("/proc/self/statm") == "2560 768 256 0 0 0 0\n")
     let meminfo = try context.content("/proc/meminfo")
     #expect(meminfo.hasPrefix("MemTotal:          16384 kB\nMemFree:  "))
     #expect(meminfo.split(separator: "\n").contains("HardwareCorrupted:     0 kB"))
-    #expect(try context.content("/proc/stat").hasPrefix("cpu  3 0 0 200 0 0 0 0 0 0\ncpu0 1 0 0 100 0 0 0 0 0 0\ncpu1 "))
+    #expect(
+      try context.content("/proc/stat").hasPrefix("cpu  3 0 0 200 0 0 0 0 0 0\ncpu0 1 0 0 100 0 0 0 0 0 0\ncpu1 "))
     let cpuinfo = try context.content("/proc/cpuinfo")
     #expect(cpuinfo.contains("processor\t: 1\n") && cpuinfo.contains("cpu MHz\t\t: 2400.123\n"))
     #expect(cpuinfo.contains("bogomips\t: 4800.24\n"))
@@ -225,8 +227,10 @@ final class FakeMachineInformation: MachineInformation {
     var text = ProcessMapping(start: 0x400000, end: 0x401000, protection: [.PROT_READ, .PROT_EXEC], isShared: false)
     text.file = process.executable
     text.offset = 0x1000
-    let heap = ProcessMapping(start: 0x55_5555_5000, end: 0x55_5557_6000, protection: [.PROT_READ, .PROT_WRITE], isShared: false)
-    var stack = ProcessMapping(start: 0x7ffd_0000_0000, end: 0x7ffd_0002_1000, protection: [.PROT_READ, .PROT_WRITE], isShared: true)
+    let heap = ProcessMapping(
+      start: 0x55_5555_5000, end: 0x55_5557_6000, protection: [.PROT_READ, .PROT_WRITE], isShared: false)
+    var stack = ProcessMapping(
+      start: 0x7ffd_0000_0000, end: 0x7ffd_0002_1000, protection: [.PROT_READ, .PROT_WRITE], isShared: true)
     stack.name = "[stack]"
     process.mappings = [text, heap, stack]
     let inode = text.file!.inode
@@ -271,7 +275,8 @@ final class FakeMachineInformation: MachineInformation {
     let uuid = try context.content("/proc/sys/kernel/random/uuid")
     #expect(uuid.count == 37 && uuid.dropFirst(14).first == "4")
     #expect(uuid != (try context.content("/proc/sys/kernel/random/uuid")))
-    #expect(try context.content("/proc/sys/kernel/random/boot_id") == context.content("/proc/sys/kernel/random/boot_id"))
+    #expect(
+      try context.content("/proc/sys/kernel/random/boot_id") == context.content("/proc/sys/kernel/random/boot_id"))
   }
 
   @Test func writableFiles() throws {

@@ -121,7 +121,9 @@ import Testing
     #expect(throws: Errno.EBUSY) { try write.setPipeCapacity(4096) }
     #expect(try write.setPipeCapacity(100_000) == 131072)
     #expect(try write.write([UInt8](repeating: 3, count: 100_000)) == 65536)
-    #expect(try read.read(200_000) == [UInt8](repeating: 1, count: 61536) + [UInt8](repeating: 2, count: 4000) + [UInt8](repeating: 3, count: 65536))
+    #expect(
+      try read.read(200_000) == [UInt8](repeating: 1, count: 61536) + [UInt8](repeating: 2, count: 4000)
+        + [UInt8](repeating: 3, count: 65536))
     #expect(try write.setPipeCapacity(1) == 4096)
     #expect(throws: Errno.EINVAL) { try write.setPipeCapacity(0) }
   }
@@ -179,7 +181,9 @@ import Testing
     let b = try context.open("/f", .O_RDWR)
     let table = FileDescriptorTable()
     let other = FileDescriptorTable()
-    func lock(_ file: OpenFile, _ table: FileDescriptorTable, _ type: RecordLockType, _ start: Int64, _ count: Int64) throws {
+    func lock(_ file: OpenFile, _ table: FileDescriptorTable, _ type: RecordLockType, _ start: Int64, _ count: Int64)
+      throws
+    {
       var request = Flock()
       request.l_type = type.rawValue
       request.l_start = start

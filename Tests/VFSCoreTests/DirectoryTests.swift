@@ -145,7 +145,9 @@ import Testing
     #expect(directory.inode.stat().st_nlink == 0)
     #expect(throws: Errno.ENOENT) { try context.open(Array("x".utf8), at: directory, [.O_CREAT, .O_RDWR]) }
     #expect(throws: Errno.ENOENT) { try context.makeDirectory(Array("x".utf8), at: directory, mode: []) }
-    #expect(throws: Errno.ENOENT) { try context.rename(Array("/tmp".utf8), at: nil, to: Array("x".utf8), at: directory) }
+    #expect(throws: Errno.ENOENT) {
+      try context.rename(Array("/tmp".utf8), at: nil, to: Array("x".utf8), at: directory)
+    }
   }
 
   /// A working directory whose whole ancestry was removed holds it by itself, and lets go of it without recursion.

@@ -152,7 +152,8 @@ import Testing
 
   @Test func nodes() throws {
     try context.makeNode(
-      Array("/null".utf8), mode: FileMode(.S_IFCHR, FileMode(rawValue: 0o666)), device: DeviceNumber(major: 1, minor: 3))
+      Array("/null".utf8), mode: FileMode(.S_IFCHR, FileMode(rawValue: 0o666)), device: DeviceNumber(major: 1, minor: 3)
+    )
     #expect(try context.stat("/null").st_rdev == 0x103)
     #expect(throws: Errno.ENXIO) { try context.open("/null") }
     #expect(throws: Errno.EPERM) {

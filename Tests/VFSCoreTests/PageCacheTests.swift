@@ -201,7 +201,9 @@ func byte(of frame: PageFrame, _ offset: Int) -> UInt8 { PhysicalMemory.load(at:
 
   @Test func alignedBaseIsMappedInPlace() throws {
     let start = FakeMachine.reserve(bytes: 1 << 16)
-    for index in 0..<3 * 4096 { PhysicalMemory.store(UInt8(truncatingIfNeeded: index / 4096 + 1), at: start + UInt(index)) }
+    for index in 0..<3 * 4096 {
+      PhysicalMemory.store(UInt8(truncatingIfNeeded: index / 4096 + 1), at: start + UInt(index))
+    }
     let cache = PageCache(frames: machine.frames, quota: nil, base: start, length: 2 * 4096 + 100)
     let observer = RecordingObserver()
     cache.addObserver(observer)

@@ -79,7 +79,7 @@ extension Thread {
         line.append(": unaligned access")
       } else if info.si_code == SignalCode.SI_KERNEL {
         // Not told apart in siginfo: exceptions without an address, and signal frames that are unusable.
-        if signals.faultVector == 13 {
+        if signals.faultVector == ExceptionVector.generalProtection {
           line.append(": privileged instruction, or an address that is not canonical")
         } else if signals.faultVector == ExceptionVector.stackFault {
           line.append(": stack address that is not canonical")
@@ -262,8 +262,11 @@ struct Backtrace {
     var chain: [(address: UInt, slot: UInt)] = []
     var pointer = start
     var floor = stackPointer
-    while chain.count < maximumEntries, pointer & 7 == 0, pointer >= floor, pointer < stack.end, stack.end - pointer >= 16 {
-      guard let next = memory.readWord(pointer), let address = memory.readWord(pointer + 8), followsCall(memory, address)
+    while chain.count < maximumEntries, pointer & 7 == 0, pointer >= floor, pointer < stack.end,
+      stack.end - pointer >= 16
+    {
+      guard let next = memory.readWord(pointer), let address = memory.readWord(pointer + 8),
+        followsCall(memory, address)
       else { break }
       chain.append((address, pointer + 8))
       floor = pointer + 16

@@ -77,7 +77,9 @@ extension UserProcess {
   /// the terminal's stopping signals do not stop it. See credentials(7).
   var groupIsOrphaned: Bool {
     for process in system.processes where process.group == group && process.exitStatus == nil {
-      if let parent = system.process(process.parentPID), parent.group != group, parent.session == session { return false }
+      if let parent = system.process(process.parentPID), parent.group != group, parent.session == session {
+        return false
+      }
     }
     return true
   }

@@ -121,12 +121,16 @@ extension Thread {
   }
 
   private func restore(from address: UInt64) -> Bool {
-    guard let at = UInt(exactly: address), let content = try? UserMemory.load(UContext.self, at: at &+ 8) else { return false }
+    guard let at = UInt(exactly: address), let content = try? UserMemory.load(UContext.self, at: at &+ 8) else {
+      return false
+    }
     setSignalMask(content.uc_sigmask)
     let context = content.uc_mcontext
     // Segments that iret would refuse are refused here.
     guard context.rip.isCanonical, UInt64(context.cs) | 3 == RegisterFrame.userCodeSegment else { return false }
-    if content.uc_flags.contains(.UC_STRICT_RESTORE_SS), UInt64(context.ss) | 3 != RegisterFrame.userStackSegment { return false }
+    if content.uc_flags.contains(.UC_STRICT_RESTORE_SS), UInt64(context.ss) | 3 != RegisterFrame.userStackSegment {
+      return false
+    }
     guard restoreFloatingPoint(context.fpstate) else { return false }
     var new = RegisterFrame(context)
     new.rflags = registers.frame.rflags & ~Self.changeableFlags | context.eflags & Self.changeableFlags
@@ -147,7 +151,9 @@ extension Thread {
     guard let at = UInt(exactly: address), UserAddress.isValid(at, 512) else { return false }
     var count: UInt64 = 512
     if Self.usesXSave {
-      guard let software = try? UserMemory.load(FPXSoftwareBytes.self, at: at + UInt(FPXSoftwareBytes.offset)) else { return false }
+      guard let software = try? UserMemory.load(FPXSoftwareBytes.self, at: at + UInt(FPXSoftwareBytes.offset)) else {
+        return false
+      }
       let size = UInt64(software.xstate_size)
       // The legacy area and the XSAVE header are the least; without the magic numbers the rest does not count.
       if software.magic1 == FPXSoftwareBytes.FP_XSTATE_MAGIC1, size >= 576, size <= Self.stateSize,

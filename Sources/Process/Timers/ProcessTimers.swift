@@ -238,7 +238,9 @@ extension UserProcess {
     var schedule = timer.timer.schedule
     let now = timer.timer.now ?? 0
     if schedule.interval > 0 { _ = schedule.advance(to: now) }
-    if timer.event.sigev_notify == SignalEventNotify.SIGEV_NONE.rawValue, schedule.deadline <= now { return (0, schedule.interval) }
+    if timer.event.sigev_notify == SignalEventNotify.SIGEV_NONE.rawValue, schedule.deadline <= now {
+      return (0, schedule.interval)
+    }
     return (schedule.remaining(at: now), schedule.interval)
   }
 

@@ -26,9 +26,10 @@ public enum FakeMachine {
 
   private static func map(_ address: UInt, _ size: UInt) {
     // SAFETY: a fresh mapping at an address that the host does not use; failure ends the run.
+    let fixedNoReplace: Int32 = 0x100000
     let result = unsafe mmap(
       UnsafeMutableRawPointer(bitPattern: address), Int(size), PROT_READ | PROT_WRITE,
-      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | 0x100000 /* MAP_FIXED_NOREPLACE */, -1, 0)
+      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | fixedNoReplace, -1, 0)
     guard UInt(bitPattern: result) == address else { fatalError("cannot reserve the fake machine's memory") }
   }
 

@@ -22,7 +22,9 @@ public final class FloatingPointState {
 
   public func saveToUser(_ address: UInt) -> Bool {
     // SAFETY: the array's own bytes.
-    unsafe area.withUnsafeBytes { unsafe UserCopy.copyOut(address, from: $0.baseAddress.unsafelyUnwrapped, count: $0.count) == 0 }
+    unsafe area.withUnsafeBytes {
+      unsafe UserCopy.copyOut(address, from: $0.baseAddress.unsafelyUnwrapped, count: $0.count) == 0
+    }
   }
   public func restoreFromUser(_ address: UInt, count: Int) -> Bool {
     let count = min(count, Self.size)
