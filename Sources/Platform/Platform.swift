@@ -184,8 +184,10 @@ public enum CPU {
   /// Lays out a new stack whose first switch calls `entry(argument)`.
   public static func prepareStack(
     top: UInt, entry: @convention(c) (UnsafeMutableRawPointer?) -> Void, argument: UnsafeMutableRawPointer?
-      // SAFETY: the caller owns the stack below `top`.
-  ) -> UInt64 { unsafe cshims_prepare_stack(UInt64(top), entry, argument) }
+  ) -> UInt64 {
+    // SAFETY: the caller owns the stack below `top`.
+    unsafe cshims_prepare_stack(UInt64(top), entry, argument)
+  }
   /// Leaves the kernel with the registers at the top of the current thread's stack.
   public static func returnToUser(_ registers: SavedRegisters) -> Never {
     // SAFETY: the frame is the one at the top of this kernel stack, as `SavedRegisters.top` made it.
