@@ -73,9 +73,9 @@ enum MachineReport {
   static func memory(_ machine: any MachineInformation, _ namespace: Namespace, _ text: inout TextBuffer) {
     func line(_ name: StaticString, _ bytes: UInt64) {
       text.append(name)
-      let padding = 16 - name.utf8CodeUnitCount
       // Linux fills up to column 16, and has one name that reaches beyond.
-      text.append(decimal: UInt(bytes / 1024), width: padding >= 0 ? 8 + padding : 6)
+      for _ in name.utf8CodeUnitCount..<max(16, name.utf8CodeUnitCount) { text.append(" ") }
+      text.append(decimal: UInt(bytes / 1024), width: name.utf8CodeUnitCount <= 16 ? 8 : 6)
       text.append(" kB\n")
     }
     let frames = namespace.environment.frames

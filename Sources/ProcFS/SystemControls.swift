@@ -189,8 +189,11 @@ final class SystemControlDirectory: ProcDirectory {
         if !isFirst { continue }
       }
       let type = part.isDirectory ? DirectoryEntryType.DT_DIR : DirectoryEntryType.DT_REG
-      let number = ProcNumber.systemControl + UInt64(index) + (part.isDirectory ? 1024 : 1)
-      guard emit(Array(part.name), number, type, Int64(index) + 3) else { return }
+      let name = Array(part.name)
+      let number =
+        part.isDirectory
+        ? Self.number(prefix + name + [UInt8(ascii: "/")], index) : SystemControlText.number(index)
+      guard emit(name, number, type, Int64(index) + 3) else { return }
     }
   }
 }
@@ -207,8 +210,10 @@ final class SystemControlText: ProcText {
     case .number: isWritable = true
     case .dynamic(_, let set): isWritable = set != nil
     }
-    super.init(proc, number: ProcNumber.systemControl + UInt64(index) + 1, isWritable ? 0o644 : 0o444)
+    super.init(proc, number: Self.number(index), isWritable ? 0o644 : 0o444)
   }
+
+  static func number(_ index: Int) -> UInt64 { ProcNumber.systemControl + 1 + UInt64(index) }
 
   override func write(into text: inout TextBuffer) throws(Errno) {
     switch proc.controls.entries[index].value {
