@@ -192,7 +192,7 @@ final class SystemControlDirectory: ProcDirectory {
       let name = Array(part.name)
       let number =
         part.isDirectory
-        ? Self.number(prefix + name + [UInt8(ascii: "/")], index) : SystemControlText.number(index)
+        ? Self.inodeNumber(prefix + name + [UInt8(ascii: "/")], index) : SystemControlText.inodeNumber(index)
       guard emit(name, number, type, Int64(index) + 3) else { return }
     }
   }
@@ -210,10 +210,10 @@ final class SystemControlText: ProcText {
     case .number: isWritable = true
     case .dynamic(_, let set): isWritable = set != nil
     }
-    super.init(proc, number: Self.number(index), isWritable ? 0o644 : 0o444)
+    super.init(proc, number: Self.inodeNumber(index), isWritable ? 0o644 : 0o444)
   }
 
-  static func number(_ index: Int) -> UInt64 { ProcNumber.systemControl + 1 + UInt64(index) }
+  static func inodeNumber(_ index: Int) -> UInt64 { ProcNumber.systemControl + 1 + UInt64(index) }
 
   override func write(into text: inout TextBuffer) throws(Errno) {
     switch proc.controls.entries[index].value {
