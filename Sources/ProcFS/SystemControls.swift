@@ -153,8 +153,13 @@ final class SystemControlDirectory: ProcDirectory {
 
   init(_ proc: ProcFileSystem, _ prefix: [UInt8], index: Int = 0) {
     self.prefix = prefix
-    super.init(
-      proc, number: prefix.isEmpty ? ProcNumber.systemControl : ProcNumber.systemControl + 1024 + UInt64(index))
+    super.init(proc, number: Self.inodeNumber(prefix, index))
+  }
+
+  /// A directory's number: by its first entry, and by how deep it lies, as it and its parent may begin with the same.
+  private static func inodeNumber(_ prefix: [UInt8], _ index: Int) -> UInt64 {
+    let depth = prefix.reduce(0) { $1 == UInt8(ascii: "/") ? $0 + 1 : $0 }
+    return ProcNumber.systemControl + 1024 * UInt64(depth) + UInt64(index)
   }
 
   /// The component that an entry has in this directory, and whether it is a directory; nil for others' entries.
