@@ -21,6 +21,7 @@ extension Machine {
     }
     calibration.scheduleRefinement(clock, timers)
     report(parameters.diagnostics)
+    greet()
 
     let environment = FileSystemEnvironment(frames: frames, clock: clock)
     let namespace = Namespace(environment, root: makeRoot(environment), source: [UInt8]("rootfs".utf8))
@@ -31,6 +32,8 @@ extension Machine {
     let random = RandomSource()
     MemoryDevices(random, log).register(in: environment.devices)
     mountDefaults(context, environment)
+    mountTable(context)
+    startEntropyDevice(random)
     stages.mark("files")
 
     let system = makeSystem(random)
@@ -89,6 +92,54 @@ extension Machine {
     if isFatal { power.powerOff(.exit(status: 125)) }
   }
 
+  /// Answers `help`, and prints the banner where somebody reads it.
+  private func greet() {
+    if parameters.boolean(.help) == true {
+      log.trace { $0.append(bytes: CommandLine.helpText(Self.declarations)) }
+      power.powerOff(.exit(status: 0))
+    }
+    if parameters.boolean(.banner) ?? (parameters.standardOutput != .pipe) {
+      log.trace { $0.append("Powered by elfloader") }
+    }
+  }
+
+  /// Mounts what `vfs.fstab` lists. A mount that fails ends the boot: the program would miss its files.
+  private func mountTable(_ context: FileSystemContext) {
+    for entry in parameters.fileSystemTable {
+      switch entry.condition {
+      case .always: break
+      case .ifInitrd: if initrd.loaded == nil { continue }
+      case .ifNoInitrd: if initrd.loaded != nil { continue }
+      }
+      // The initrd is the root already.
+      if entry.path == [UInt8(ascii: "/")], entry.fileSystem == [UInt8]("extract".utf8) { continue }
+      do throws(Errno) {
+        if entry.makesMountPoint, (try? context.resolve(entry.path)) == nil {
+          try context.makeDirectory(entry.path, mode: FileMode(rawValue: 0o755))
+        }
+        try context.mount(
+          source: entry.device, at: entry.path, type: entry.fileSystem,
+          MountFlags(rawValue: MountFlags.RawValue(truncatingIfNeeded: entry.flags)), options: entry.options)
+      } catch {
+        fail([UInt8]("vfs.fstab: ".utf8) + entry.path + [UInt8](": ".utf8) + error.text.bytes, status: 125)
+      }
+    }
+  }
+
+  /// Seeds the generator from a virtio device where the processor has no random numbers of its own, or one is announced.
+  private func startEntropyDevice(_ random: RandomSource) {
+    let announced = parameters.virtioMMIODevices
+    if CPU.has(.rdrand), announced.isEmpty { return }
+    let devices = VirtioDiscovery.devices(
+      announced: announced, hasACPI: information.rsdp != 0, controller: controller, mapper: mapper, log: log)
+    for device in devices where device.kind == VirtioDeviceKind.entropy {
+      let entropy = try? VirtioEntropy(device, frames) { bytes in
+        for i in 0..<bytes.byteCount { random.mix(UInt64(bytes.byte(at: i))) }
+      }
+      entropy?.request()
+    }
+  }
+
   /// The root: the initrd, or an empty file system.
   private func makeRoot(_ environment: FileSystemEnvironment) -> FileSystem {
     let root = CpioFileSystem(environment)
@@ -119,6 +170,7 @@ extension Machine {
   }
 
   private func mountDefaults(_ context: FileSystemContext, _ environment: FileSystemEnvironment) {
+    context.namespace.register(RamFileSystem.type(environment))
     mount([UInt8]("/dev".utf8), context) { () throws(Errno) in DeviceFileSystem(environment) }
     let places: [(StaticString, StaticString)] = [
       ("/tmp", "mode=1777"), ("/dev/shm", "mode=1777"),

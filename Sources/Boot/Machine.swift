@@ -103,7 +103,7 @@ final class Machine {
   }
 
   /// Everything that may stand on the command line.
-  private static var declarations: [ParameterDeclaration] {
+  static var declarations: [ParameterDeclaration] {
     ParameterDeclaration.kernel + [.logTarget, .export, .bootTimes]
   }
 
