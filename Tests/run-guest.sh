@@ -25,6 +25,9 @@ while (($#)); do
 done
 ((${#parts[@]})) || parts=(programs differential machines bad-input)
 
+# The tools are built when they first run: now, and not within a case's time.
+for tool in qemu-guest mkinitrd; do support/$tool -h >/dev/null || exit 1; done
+
 passed=0 failed=0
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
