@@ -11,7 +11,7 @@ if [ ! -x "$scratch/release/$tool" ] ||
   [ -n "$(find "$top/Sources/HostTools" -newer "$mark" -print -quit 2>&1)" ]; then
   echo "$tool: building the tool, which may take a minute ..." >&2
   mkdir -p "$scratch" || exit 1
-  : >"$scratch/$tool.started"
+  : >"$scratch/$tool.started.$$"
   if ! (
     flock 9
     exec env -u ELFLOADER_KERNEL swift build --package-path "$top" --scratch-path "$scratch" -c release \
@@ -22,6 +22,6 @@ if [ ! -x "$scratch/release/$tool" ] ||
     exit 1
   fi
   # Sources that were changed during the build are newer than the mark.
-  mv "$scratch/$tool.started" "$mark" || exit 1
+  mv "$scratch/$tool.started.$$" "$mark" || exit 1
 fi
 exec "$scratch/release/$tool" "$@"
