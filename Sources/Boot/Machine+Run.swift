@@ -244,12 +244,7 @@ extension Machine {
     do throws(Errno) {
       try context.changeDirectory(directory)
     } catch {
-      log(.warn) {
-        $0.append("cannot change to $PWD, ")
-        $0.append(bytes: directory)
-        $0.append(": ")
-        $0.append(error.text)
-      }
+      fail([UInt8]("cannot change to $PWD, ".utf8) + directory + [UInt8](": ".utf8) + error.text.bytes, status: 125)
     }
   }
 

@@ -350,6 +350,12 @@ public final class AddressSpace {
       throw .ENOMEM
     }
     if areas.count >= Self.maximumAreas { throw .ENOMEM }
+    // vm.overcommit_memory 0: what can never be had is refused.
+    if protection.contains(.PROT_WRITE), !flags.contains(.MAP_NORESERVE), file == nil || !isShared,
+      length >> pageShift > UInt(frames.totalFrames)
+    {
+      throw .ENOMEM
+    }
     if isFixed { try removeAreas(start, start + length) }
     let area = MemoryArea(
       start: start, end: start + length, protection: protection.intersection([.PROT_READ, .PROT_WRITE, .PROT_EXEC]),
