@@ -105,9 +105,21 @@ if isKernel {
     test("DriversTests", ["Drivers", "Kernel", "Platform", "Support", "LinuxABI"]),
     test("PortTests", ["CZlib"]),
     test("ELFLoaderTests", ["ELFLoader", "Support", "LinuxABI"]),
+    .target(
+      name: "ProcessTesting",
+      dependencies: ["Process", "Mmap", "VFSCore", "FileSystemTesting", "Kernel", "Platform", "Support", "LinuxABI"],
+      path: "Tests/Support/ProcessTesting"),
     test(
       "ProcessTests",
-      ["Process", "Mmap", "VFSCore", "FileSystemTesting", "Kernel", "Platform", "Support", "LinuxABI"]),
+      [
+        "Process", "ProcessTesting", "Mmap", "VFSCore", "FileSystemTesting", "Kernel", "Platform", "Support", "LinuxABI",
+      ]),
+    test(
+      "SyscallsTests",
+      [
+        "Syscalls", "Process", "ProcessTesting", "Polling", "VFSCore", "FileSystemTesting", "Kernel", "Platform",
+        "Support", "LinuxABI",
+      ]),
     test("SupportTests", ["Support"]),
     test("KernelTests", ["Kernel", "Platform", "Support", "LinuxABI"]),
     test("LinuxABITests", ["LinuxABI"]),

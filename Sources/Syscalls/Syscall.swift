@@ -12,6 +12,12 @@ public protocol SyscallArgument: SendableMetatype {
   init(register: UInt64)
   /// Writes the value as a trace line shows it, after the call.
   func describe(_ context: TraceContext, into line: inout TextBuffer)
+  /// Whether the call looks at the value at all; a trace line leaves it out otherwise.
+  func isUsed(_ context: TraceContext) -> Bool
+}
+
+extension SyscallArgument {
+  public func isUsed(_ context: TraceContext) -> Bool { true }
 }
 
 /// What a trace line may look at besides the value itself.
@@ -55,10 +61,12 @@ extension Syscall {
   private static func show<A: SyscallArgument>(
     _ type: A.Type, _ index: Int, _ context: TraceContext, _ line: inout TextBuffer
   ) {
-    if index > 0 { line.append(", ") }
     var context = context
     context.index = index
-    A(register: context.registers[index]).describe(context, into: &line)
+    let value = A(register: context.registers[index])
+    guard value.isUsed(context) else { return }
+    if index > 0 { line.append(", ") }
+    value.describe(context, into: &line)
   }
 
   public init(

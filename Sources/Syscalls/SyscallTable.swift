@@ -12,15 +12,19 @@ public final class SyscallTable {
   /// Numbers that were reported as missing.
   private var reported: [Int] = []
 
+  /// The rows that the system serves, by family and there by number.
+  static var families: [[Syscall]] {
+    [
+      memorySyscalls, signalSyscalls, timeSyscalls, systemSyscalls, identitySyscalls, threadSyscalls, executeSyscalls,
+      readWriteSyscalls, openSyscalls, descriptorSyscalls, statusSyscalls, nameSyscalls, directorySyscalls,
+      attributeSyscalls, storageSyscalls, transferSyscalls, extendedAttributeSyscalls, mountSyscalls, socketSyscalls,
+      pollSyscalls, epollSyscalls,
+    ]
+  }
+
   /// The table of all rows that the system serves.
   public convenience init() {
-    self.init(
-      rows: [
-        memorySyscalls, signalSyscalls, timeSyscalls, systemSyscalls, identitySyscalls, threadSyscalls, executeSyscalls,
-        readWriteSyscalls, openSyscalls, descriptorSyscalls, statusSyscalls, nameSyscalls, directorySyscalls,
-        attributeSyscalls, storageSyscalls, transferSyscalls, extendedAttributeSyscalls, mountSyscalls, socketSyscalls,
-        pollSyscalls, epollSyscalls,
-      ].flatMap { $0 })
+    self.init(rows: Self.families.flatMap { $0 })
   }
 
   init(rows: [Syscall]) {

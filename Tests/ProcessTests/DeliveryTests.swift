@@ -2,6 +2,7 @@ import FileSystemTesting
 import Kernel
 import LinuxABI
 import Platform
+import ProcessTesting
 import Testing
 
 @testable import Process

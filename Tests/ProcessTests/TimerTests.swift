@@ -1,5 +1,6 @@
 import Kernel
 import LinuxABI
+import ProcessTesting
 import Testing
 
 @testable import Process

@@ -114,6 +114,12 @@ func flock(_ thread: Thread, _ descriptor: Descriptor, _ operation: Flags<FlockO
 struct FcntlArgument: SyscallArgument {
   let value: UInt
   init(register: UInt64) { value = UInt(register) }
+  func isUsed(_ context: TraceContext) -> Bool {
+    switch FcntlCommand(rawValue: UInt32(truncatingIfNeeded: context.registers[1])) {
+    case .F_GETFD, .F_GETFL, .F_GETOWN, .F_GETSIG, .F_GETLEASE, .F_GETPIPE_SZ, .F_GET_SEALS: false
+    default: true
+    }
+  }
   func describe(_ context: TraceContext, into line: inout TextBuffer) {
     let low = UInt32(truncatingIfNeeded: value)
     switch FcntlCommand(rawValue: UInt32(truncatingIfNeeded: context.registers[1])) {

@@ -33,7 +33,7 @@ func epollCreate1(_ thread: Thread, _ flags: Flags<EpollCreateFlags>) throws(Err
 /// Changes what an instance watches. See epoll_ctl(2).
 func epollControl(
   _ thread: Thread, _ instance: Descriptor, _ operation: Named<EpollOperation>, _ descriptor: Descriptor,
-  _ event: UserPointer<EpollEvent>
+  _ event: In<EpollEvent>
 ) throws(Errno) -> Int {
   var request = EpollEvent(events: [], data: 0)
   if operation.rawValue != EpollOperation.EPOLL_CTL_DEL.rawValue { request = try event.load() }
@@ -72,7 +72,7 @@ func epollPwait(
 /// Waits for events under a signal mask, with a time in nanoseconds. See epoll_pwait2(2).
 func epollPwait2(
   _ thread: Thread, _ instance: Descriptor, _ events: UserMutablePointer<EpollEvent>, _ limit: Int32,
-  _ timeout: UserPointer<Timespec>, _ mask: Address, _ maskSize: UInt
+  _ timeout: In<Timespec>, _ mask: Address, _ maskSize: UInt
 ) throws(Errno) -> Int {
   var time = Int64.max
   if !timeout.isNull {

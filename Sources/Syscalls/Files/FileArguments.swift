@@ -13,11 +13,133 @@ extension IoctlRequest: SyscallArgument {
   }
 }
 
+/// The buffers of readv(2) or writev(2); their number is the next argument.
+struct Vector: SyscallArgument {
+  let address: UInt
+  init(register: UInt64) { address = UInt(register) }
+  func describe(_ context: TraceContext, into line: inout TextBuffer) {
+    let count = Int(truncatingIfNeeded: context.next)
+    guard count > 0, let (segments, _) = try? IOVector.load(address, count: count) else {
+      describeAddress(address, into: &line)
+      return
+    }
+    // Buffers that were not reached show as addresses.
+    var left = max(context.result, 0)
+    line.append("[")
+    for index in segments.indices.prefix(16) {
+      if index > 0 { line.append(", ") }
+      let length = Int(segments[index].iov_len)
+      let shown = min(left, length)
+      left -= shown
+      line.append("{iov_base=")
+      if shown > 0, let bytes = try? UserMemory.bytes(at: UInt(segments[index].iov_base), count: min(shown, 32)) {
+        describeBytes(bytes, isCut: shown > 32, into: &line)
+      } else {
+        describeAddress(UInt(segments[index].iov_base), into: &line)
+      }
+      line.append(", iov_len=")
+      line.append(decimal: length)
+      line.append("}")
+    }
+    line.append(segments.count > 16 ? ", ...]" : "]")
+  }
+}
+
+/// The files of poll(2); their number is the next argument.
+struct PollArray: SyscallArgument {
+  let entries: UserMutablePointer<PollFD>
+  init(register: UInt64) { entries = UserMutablePointer(UInt(register)) }
+  func describe(_ context: TraceContext, into line: inout TextBuffer) {
+    let count = UInt32(truncatingIfNeeded: context.next)
+    line.append("[")
+    for index in 0..<Int(min(count, 16)) {
+      guard let entry = try? entries.advanced(by: index).load() else { break }
+      if index > 0 { line.append(", ") }
+      line.append("{fd=")
+      line.append(decimal: Int(entry.fd))
+      line.append(", events=")
+      entry.events.writeNames { line.append(byte: $0) }
+      if context.result > 0 {
+        line.append(", revents=")
+        entry.revents.writeNames { line.append(byte: $0) }
+      }
+      line.append("}")
+    }
+    line.append(count > 16 ? ", ...]" : "]")
+  }
+}
+
+extension EpollEvent: TracedStruct {
+  public func describe(into line: inout TextBuffer) {
+    line.append("{events=")
+    events.writeNames { line.append(byte: $0) }
+    line.append(", data=")
+    line.append(address: UInt(data))
+    line.append("}")
+  }
+}
+
+/// The mode of open(2), which only matters where a file may be made.
+struct OpenMode: SyscallArgument {
+  let value: FileMode
+  init(register: UInt64) { value = FileMode(rawValue: UInt32(truncatingIfNeeded: register)) }
+  func describe(_ context: TraceContext, into line: inout TextBuffer) {
+    value.permissions.writeNames { line.append(byte: $0) }
+  }
+  func isUsed(_ context: TraceContext) -> Bool {
+    // The flags are the argument in front.
+    let flags = OpenFlags(rawValue: UInt32(truncatingIfNeeded: context.registers[context.index - 1]))
+    return flags.contains(.O_CREAT) || flags.contains(.__O_TMPFILE)
+  }
+}
+
+extension Stat: TracedStruct {
+  public func describe(into line: inout TextBuffer) {
+    line.append("{st_mode=")
+    st_mode.writeNames { line.append(byte: $0) }
+    if st_mode.type == .S_IFCHR || st_mode.type == .S_IFBLK {
+      line.append(", st_rdev=")
+      Device(register: st_rdev).describe(into: &line)
+    } else {
+      line.append(", st_size=")
+      line.append(decimal: Int(st_size))
+    }
+    line.append(", ...}")
+  }
+}
+
+extension Statx: TracedStruct {
+  public func describe(into line: inout TextBuffer) {
+    line.append("{stx_mask=")
+    stx_mask.writeNames { line.append(byte: $0) }
+    line.append(", stx_mode=")
+    FileMode(rawValue: UInt32(stx_mode)).writeNames { line.append(byte: $0) }
+    line.append(", stx_size=")
+    line.append(decimal: UInt(stx_size))
+    line.append(", ...}")
+  }
+}
+
+extension Statfs: TracedStruct {
+  public func describe(into line: inout TextBuffer) {
+    line.append("{f_type=")
+    line.append(address: UInt(truncatingIfNeeded: f_type))
+    line.append(", f_bsize=")
+    line.append(decimal: Int(f_bsize))
+    line.append(", f_blocks=")
+    line.append(decimal: UInt(f_blocks))
+    line.append(", f_bfree=")
+    line.append(decimal: UInt(f_bfree))
+    line.append(", ...}")
+  }
+}
+
 /// A device number argument, as mknod(2) takes it.
 struct Device: SyscallArgument {
   let value: DeviceNumber
   init(register: UInt64) { value = DeviceNumber(encoded: register & 0xffff_ffff) }
-  func describe(_ context: TraceContext, into line: inout TextBuffer) {
+  func describe(_ context: TraceContext, into line: inout TextBuffer) { describe(into: &line) }
+  func describe(into line: inout TextBuffer) {
     line.append("makedev(")
     line.append(address: UInt(value.major))
     line.append(", ")

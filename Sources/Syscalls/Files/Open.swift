@@ -16,15 +16,15 @@ let openSyscalls: [Syscall] = [
 ]
 
 /// Opens a file by its path. See open(2).
-func open(_ thread: Thread, _ path: UserString, _ flags: Flags<OpenFlags>, _ mode: Mode) throws(Errno) -> Int {
-  try open(thread, nil, try path.path(), flags.value, FileMode(rawValue: mode.value))
+func open(_ thread: Thread, _ path: UserString, _ flags: Flags<OpenFlags>, _ mode: OpenMode) throws(Errno) -> Int {
+  try open(thread, nil, try path.path(), flags.value, mode.value)
 }
 
 /// Opens a file by its path from a directory. See openat(2).
 func openat(
-  _ thread: Thread, _ directory: Descriptor, _ path: UserString, _ flags: Flags<OpenFlags>, _ mode: Mode
+  _ thread: Thread, _ directory: Descriptor, _ path: UserString, _ flags: Flags<OpenFlags>, _ mode: OpenMode
 ) throws(Errno) -> Int {
-  try open(thread, directory, try path.path(), flags.value, FileMode(rawValue: mode.value))
+  try open(thread, directory, try path.path(), flags.value, mode.value)
 }
 
 /// Makes or truncates a file. See creat(2).

@@ -51,7 +51,7 @@ extension Thread {
 
 /// Waits for files. See poll(2).
 func poll(
-  _ thread: Thread, _ files: UserMutablePointer<PollFD>, _ count: UInt32, _ milliseconds: Int32
+  _ thread: Thread, _ files: PollArray, _ count: UInt32, _ milliseconds: Int32
 ) throws(Errno) -> Int {
   let deadline = milliseconds < 0 ? nil : thread.deadline(after: Int64(milliseconds) * 1_000_000)
   return try pollRestartable(thread, files, count, deadline)
@@ -59,7 +59,7 @@ func poll(
 
 /// poll(2) up to a deadline, and again after a signal without a handler.
 private func pollRestartable(
-  _ thread: Thread, _ files: UserMutablePointer<PollFD>, _ count: UInt32, _ deadline: UInt64?
+  _ thread: Thread, _ files: PollArray, _ count: UInt32, _ deadline: UInt64?
 ) throws(Errno) -> Int {
   do throws(Errno) { return try poll(thread, files, count, until: deadline) } catch {
     guard error == .EINTR else { throw error }
@@ -70,7 +70,7 @@ private func pollRestartable(
 
 /// Waits for files, with a time in nanoseconds and a signal mask. See ppoll(2).
 func ppoll(
-  _ thread: Thread, _ files: UserMutablePointer<PollFD>, _ count: UInt32, _ timeout: UserMutablePointer<Timespec>,
+  _ thread: Thread, _ files: PollArray, _ count: UInt32, _ timeout: UserMutablePointer<Timespec>,
   _ mask: Address, _ maskSize: UInt
 ) throws(Errno) -> Int {
   var deadline: UInt64?
@@ -87,13 +87,13 @@ func ppoll(
 }
 
 private func poll(
-  _ thread: Thread, _ array: UserMutablePointer<PollFD>, _ count: UInt32, until deadline: UInt64?
+  _ thread: Thread, _ array: PollArray, _ count: UInt32, until deadline: UInt64?
 ) throws(Errno) -> Int {
   let files = thread.process.files
   guard Int(count) <= files.limit else { throw .EINVAL }
   var set = PollSet(reserving: Int(count))
   for index in 0..<Int(count) {
-    let entry = try array.advanced(by: index).load()
+    let entry = try array.entries.advanced(by: index).load()
     if entry.fd < 0 {
       set.append(nil, [])
     } else if let file = try? files.file(at: entry.fd) {
@@ -106,7 +106,7 @@ private func poll(
   let ready = try set.wait(until: deadline)
   for index in set.entries.indices {
     // revents, the last two bytes of an entry.
-    try UserMemory.store(set.entries[index].result.rawValue, at: array.advanced(by: index).address &+ 6)
+    try UserMemory.store(set.entries[index].result.rawValue, at: array.entries.advanced(by: index).address &+ 6)
   }
   return ready
 }

@@ -92,18 +92,18 @@ func limitedCount(_ thread: Thread, _ file: OpenFile, _ position: Int64?, _ coun
 }
 
 /// Reads into several buffers. See readv(2).
-func readv(_ thread: Thread, _ descriptor: Descriptor, _ vector: Address, _ count: Int) throws(Errno) -> Int {
+func readv(_ thread: Thread, _ descriptor: Descriptor, _ vector: Vector, _ count: Int) throws(Errno) -> Int {
   try read(thread, descriptor, vector, count, nil)
 }
 
 /// Writes from several buffers. See writev(2).
-func writev(_ thread: Thread, _ descriptor: Descriptor, _ vector: Address, _ count: Int) throws(Errno) -> Int {
+func writev(_ thread: Thread, _ descriptor: Descriptor, _ vector: Vector, _ count: Int) throws(Errno) -> Int {
   try write(thread, descriptor, vector, count, nil)
 }
 
 /// Reads into several buffers at an offset. See preadv(2).
 func preadv(
-  _ thread: Thread, _ descriptor: Descriptor, _ vector: Address, _ count: Int, _ offset: Int
+  _ thread: Thread, _ descriptor: Descriptor, _ vector: Vector, _ count: Int, _ offset: Int
 ) throws(Errno) -> Int {
   guard offset >= 0 else { throw .EINVAL }
   return try read(thread, descriptor, vector, count, Int64(offset))
@@ -111,7 +111,7 @@ func preadv(
 
 /// Writes from several buffers at an offset. See pwritev(2).
 func pwritev(
-  _ thread: Thread, _ descriptor: Descriptor, _ vector: Address, _ count: Int, _ offset: Int
+  _ thread: Thread, _ descriptor: Descriptor, _ vector: Vector, _ count: Int, _ offset: Int
 ) throws(Errno) -> Int {
   guard offset >= 0 else { throw .EINVAL }
   return try write(thread, descriptor, vector, count, Int64(offset))
@@ -119,7 +119,7 @@ func pwritev(
 
 /// As preadv(2), or as readv(2) where the offset is -1. See preadv2(2).
 func preadv2(
-  _ thread: Thread, _ descriptor: Descriptor, _ vector: Address, _ count: Int, _ offset: Int, _ unused: Int,
+  _ thread: Thread, _ descriptor: Descriptor, _ vector: Vector, _ count: Int, _ offset: Int, _ unused: Int,
   _ flags: Flags<ReadWriteFlags>
 ) throws(Errno) -> Int {
   guard offset >= -1 else { throw .EINVAL }
@@ -128,7 +128,7 @@ func preadv2(
 
 /// As pwritev(2), or as writev(2) where the offset is -1. See pwritev2(2).
 func pwritev2(
-  _ thread: Thread, _ descriptor: Descriptor, _ vector: Address, _ count: Int, _ offset: Int, _ unused: Int,
+  _ thread: Thread, _ descriptor: Descriptor, _ vector: Vector, _ count: Int, _ offset: Int, _ unused: Int,
   _ flags: Flags<ReadWriteFlags>
 ) throws(Errno) -> Int {
   guard offset >= -1 else { throw .EINVAL }
@@ -136,11 +136,11 @@ func pwritev2(
 }
 
 private func read(
-  _ thread: Thread, _ descriptor: Descriptor, _ vector: Address, _ count: Int, _ position: Int64?,
+  _ thread: Thread, _ descriptor: Descriptor, _ vector: Vector, _ count: Int, _ position: Int64?,
   _ flags: ReadWriteFlags = []
 ) throws(Errno) -> Int {
   let file = try thread.process.files.file(at: descriptor.value)
-  let (segments, total) = try IOVector.load(vector.value, count: count)
+  let (segments, total) = try IOVector.load(vector.address, count: count)
   guard file.isReadable || position != nil else { throw .EBADF }
   if total == 0, position == nil { return 0 }
   // RWF_NOWAIT is for files whose every operation could tell whether it would wait: tmpfs has none.
@@ -150,11 +150,11 @@ private func read(
 }
 
 private func write(
-  _ thread: Thread, _ descriptor: Descriptor, _ vector: Address, _ count: Int, _ position: Int64?,
+  _ thread: Thread, _ descriptor: Descriptor, _ vector: Vector, _ count: Int, _ position: Int64?,
   _ flags: ReadWriteFlags = []
 ) throws(Errno) -> Int {
   let file = try thread.process.files.file(at: descriptor.value)
-  let (segments, total) = try IOVector.load(vector.value, count: count)
+  let (segments, total) = try IOVector.load(vector.address, count: count)
   guard file.isWritable || position != nil else { throw .EBADF }
   if total == 0, position == nil { return 0 }
   guard flags.isSubset(of: [.RWF_HIPRI, .RWF_DSYNC, .RWF_SYNC, .RWF_APPEND]) else { throw .EOPNOTSUPP }

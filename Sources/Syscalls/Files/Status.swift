@@ -21,19 +21,19 @@ let statusSyscalls: [Syscall] = [
 ]
 
 /// Tells about a file. See stat(2).
-func stat(_ thread: Thread, _ path: UserString, _ buffer: UserMutablePointer<Stat>) throws(Errno) -> Int {
+func stat(_ thread: Thread, _ path: UserString, _ buffer: Out<Stat>) throws(Errno) -> Int {
   try buffer.store(try thread.process.fileSystem.stat(try path.path()))
   return 0
 }
 
 /// Tells about a file, or about a symbolic link itself. See lstat(2).
-func lstat(_ thread: Thread, _ path: UserString, _ buffer: UserMutablePointer<Stat>) throws(Errno) -> Int {
+func lstat(_ thread: Thread, _ path: UserString, _ buffer: Out<Stat>) throws(Errno) -> Int {
   try buffer.store(try thread.process.fileSystem.stat(try path.path(), at: nil, .AT_SYMLINK_NOFOLLOW))
   return 0
 }
 
 /// Tells about an open file. See fstat(2).
-func fstat(_ thread: Thread, _ descriptor: Descriptor, _ buffer: UserMutablePointer<Stat>) throws(Errno) -> Int {
+func fstat(_ thread: Thread, _ descriptor: Descriptor, _ buffer: Out<Stat>) throws(Errno) -> Int {
   try buffer.store(try thread.process.files.anyFile(at: descriptor.value).inode.stat())
   return 0
 }
@@ -41,7 +41,7 @@ func fstat(_ thread: Thread, _ descriptor: Descriptor, _ buffer: UserMutablePoin
 /// Tells about a file named from a directory, or with AT_EMPTY_PATH about an open one, which is how libraries make
 /// fstat(3). See fstatat(2).
 func newfstatat(
-  _ thread: Thread, _ directory: Descriptor, _ path: UserString, _ buffer: UserMutablePointer<Stat>,
+  _ thread: Thread, _ directory: Descriptor, _ path: UserString, _ buffer: Out<Stat>,
   _ flags: Flags<AtFlags>
 ) throws(Errno) -> Int {
   let flags = flags.value
@@ -58,7 +58,7 @@ func newfstatat(
 /// Tells more about a file. See statx(2).
 func statx(
   _ thread: Thread, _ directory: Descriptor, _ path: UserString, _ flags: Flags<AtFlags>, _ mask: Flags<StatxMask>,
-  _ buffer: UserMutablePointer<Statx>
+  _ buffer: Out<Statx>
 ) throws(Errno) -> Int {
   let known: AtFlags = [.AT_SYMLINK_NOFOLLOW, .AT_NO_AUTOMOUNT, .AT_EMPTY_PATH, .AT_STATX_SYNC_TYPE]
   if mask.value.contains(.STATX__RESERVED) { throw .EINVAL }
@@ -134,13 +134,13 @@ private func readLink(
 // MARK: File systems
 
 /// Tells about the file system that a file is in. See statfs(2).
-func statfs(_ thread: Thread, _ path: UserString, _ buffer: UserMutablePointer<Statfs>) throws(Errno) -> Int {
+func statfs(_ thread: Thread, _ path: UserString, _ buffer: Out<Statfs>) throws(Errno) -> Int {
   try buffer.store(try thread.process.fileSystem.statfs(try path.path()))
   return 0
 }
 
 /// Tells about the file system that an open file is in. See fstatfs(2).
-func fstatfs(_ thread: Thread, _ descriptor: Descriptor, _ buffer: UserMutablePointer<Statfs>) throws(Errno) -> Int {
+func fstatfs(_ thread: Thread, _ descriptor: Descriptor, _ buffer: Out<Statfs>) throws(Errno) -> Int {
   let process = thread.process
   try buffer.store(try process.fileSystem.statfs(try process.files.anyFile(at: descriptor.value).path))
   return 0

@@ -9,19 +9,19 @@ import VFSCore
 
 @testable import Process
 
-struct TestProcess {
-  let system: System
-  let process: UserProcess
-  let thread: Thread
-  let log: LogLines
+public struct TestProcess {
+  public let system: System
+  public let process: UserProcess
+  public let thread: Thread
+  public let log: LogLines
   private let namespace: Namespace
 
-  final class LogLines {
-    var text: [String] = []
-    func contains(_ part: String) -> Bool { text.contains { $0.contains(part) } }
+  public final class LogLines {
+    public var text: [String] = []
+    public func contains(_ part: String) -> Bool { text.contains { $0.contains(part) } }
   }
 
-  init() throws {
+  public init() throws {
     let machine = TestMachine()
     let frames = machine.frames
     let table = PageTable(root: try frames.allocate(.kernel, zeroed: true).physical)
@@ -40,7 +40,7 @@ struct TestProcess {
   }
 
   /// Another process of the same system.
-  func addProcess() throws -> UserProcess {
+  public func addProcess() throws -> UserProcess {
     let process = try Self.makeProcess(system, namespace)
     Self.addThread(process)
     return process
@@ -58,7 +58,7 @@ struct TestProcess {
   }
 
   @discardableResult
-  static func addThread(_ process: UserProcess) -> Thread {
+  public static func addThread(_ process: UserProcess) -> Thread {
     let stack = AddressLayout.kernelBase + FakeMachine.reserve(bytes: 16384)
     let tid = process.threads.isEmpty ? process.pid : process.system.nextPID()
     let thread = Thread(process, tid: tid, stackTop: stack + 16384, name: [UInt8]("test".utf8))
