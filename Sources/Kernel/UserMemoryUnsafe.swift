@@ -42,9 +42,8 @@ public enum UserMemory {
       guard UserCopy.store32(address, unsafe unsafeBitCast(value, to: UInt32.self)) else { throw .EFAULT }
       return
     }
-    var copy = value
     // SAFETY: the bytes of a plain value.
-    let left = unsafe withUnsafeBytes(of: &copy) {
+    let left = unsafe withUnsafeBytes(of: value) {
       unsafe UserCopy.copyOut(address, from: $0.baseAddress!, count: $0.count)
     }
     if left != 0 { throw .EFAULT }
