@@ -51,13 +51,14 @@ END
     IFS='|' read -r name pack command <<<"$application"
     script "run/$short-$name.sh" <<END
 #!/bin/sh
-# Runs $name as a guest. An argument names another image.
+# Runs $name as a guest. An argument names another image. QEMU_GUEST_FLAGS replaces -W (TCG): with it empty, qemu-guest
+# takes KVM where there is one.
 set -e
 cd "\$(dirname "\$0")/.."
 kernel=\${1:-$build/elfloader_${short%-initrd}}
 initrd=$build/$name.cpio
 $pack
-exec support/qemu-guest -k "\$kernel" -i "\$initrd" -m 64 -a "$command"
+exec support/qemu-guest \${QEMU_GUEST_FLAGS--W} -k "\$kernel" -i "\$initrd" -m 64 -a "$command"
 END
   done
 done
