@@ -112,7 +112,8 @@ if isKernel {
     test(
       "ProcessTests",
       [
-        "Process", "ProcessTesting", "Mmap", "VFSCore", "FileSystemTesting", "Kernel", "Platform", "Support", "LinuxABI",
+        "Process", "ProcessTesting", "Mmap", "VFSCore", "FileSystemTesting", "Kernel", "Platform", "Support",
+        "LinuxABI",
       ]),
     test(
       "SyscallsTests",
