@@ -191,6 +191,8 @@ struct LoadedProgram {
       }
       let rest = segment.anonymousMapping
       if !rest.isEmpty {
+        // Linux counts these pages whatever their protection, and refuses what can never be had.
+        if UInt64(rest.count) >> UInt64(pageShift) > UInt64(memory.frames.totalFrames) { throw .ENOMEM }
         _ = try memory.map(
           UInt(rest.lowerBound + bias), length: UInt(rest.upperBound - rest.lowerBound), segment.protection,
           [.MAP_PRIVATE, .MAP_FIXED, .MAP_ANONYMOUS])
