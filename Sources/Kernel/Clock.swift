@@ -16,6 +16,8 @@ public final class Clock {
   public private(set) var scale: Scale
   /// Called after each change of `scale`: the vDSO's page follows it.
   public var scaleChanged: ((Scale) -> Void)?
+  /// Woken each time the wall clock is set: what waits for a wall-clock time looks again.
+  public let wasSet = WaitQueue()
 
   /// A clock that starts at zero at `tscBase`, counting `ticksPerSecond`.
   public init(tscBase: UInt64, ticksPerSecond: UInt64) {
@@ -52,6 +54,7 @@ public final class Clock {
   public func setRealtime(_ nanoseconds: UInt64) {
     scale.realtimeOffset = nanoseconds &- now
     scaleChanged?(scale)
+    wasSet.wakeAll()
   }
 
   /// Goes on from the present time at a better-known rate.

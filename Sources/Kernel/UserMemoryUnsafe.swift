@@ -134,3 +134,12 @@ extension UserCopy {
     unsafe span.withUnsafeMutableBytes { unsafe copyIn($0.baseAddress! + offset, from: address, count: count) }
   }
 }
+
+extension UserWriter {
+  /// Writes the bytes of a plain value. See `write(physical:count:)`.
+  @inline(__always)
+  public mutating func write<T: BitwiseCopyable>(value: T) throws(Errno) -> Int {
+    // SAFETY: the bytes of a plain value, read while the closure runs.
+    unsafe try withUnsafeBytes(of: value) { (bytes) throws(Errno) in unsafe try write(bytes.bytes) }
+  }
+}

@@ -46,6 +46,7 @@ public struct Identity: Sendable {
     public static var CAP_SYS_NICE: UInt64 { 23 }
     public static var CAP_SYS_RESOURCE: UInt64 { 24 }
     public static var CAP_SYS_TIME: UInt64 { 25 }
+    public static var CAP_WAKE_ALARM: UInt64 { 35 }
     static var CAP_DAC_OVERRIDE: UInt64 { 1 }
     /// CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER, FSETID, LINUX_IMMUTABLE, MKNOD, MAC_OVERRIDE: they follow the file
     /// system's user id.

@@ -18,7 +18,7 @@ public final class SyscallTable {
       memorySyscalls, signalSyscalls, timeSyscalls, systemSyscalls, identitySyscalls, threadSyscalls, executeSyscalls,
       readWriteSyscalls, openSyscalls, descriptorSyscalls, statusSyscalls, nameSyscalls, directorySyscalls,
       attributeSyscalls, storageSyscalls, transferSyscalls, extendedAttributeSyscalls, mountSyscalls, socketSyscalls,
-      pollSyscalls, epollSyscalls,
+      pollSyscalls, epollSyscalls, eventFileSyscalls,
     ]
   }
 

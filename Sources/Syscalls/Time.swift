@@ -180,7 +180,7 @@ func clock_nanosleep(
 
 // MARK: Timers
 
-private func timerValue(_ state: (remaining: UInt64, interval: UInt64)) -> Itimerspec {
+func timerValue(_ state: (remaining: UInt64, interval: UInt64)) -> Itimerspec {
   Itimerspec(
     it_interval: Timespec(nanoseconds: Int64(clamping: state.interval)),
     it_value: Timespec(nanoseconds: Int64(clamping: state.remaining)))
