@@ -51,6 +51,12 @@ internal import Platform
   private var earlyEnd: UInt = 0
   /// Frames that the heap holds.
   public private(set) var frameCount = 0
+  /// Physical address of the magazines, once there are frames: for each size class up to `magazineClasses` the objects
+  /// given back lately, linked through their first words, and their number. Most objects come and go at once, and
+  /// these neither touch slabs nor the records of frames that slabs are linked by.
+  private var magazines: UInt = 0
+  private static let magazineClasses = 12
+  private static let magazineLimit: UInt = 32
 
   public init() {}
 
@@ -64,6 +70,32 @@ internal import Platform
   public mutating func attach(_ allocator: FrameAllocator) {
     // SAFETY: the allocator lives as long as the machine; this reference is never dropped.
     unsafe frames = Unmanaged.passRetained(allocator)
+    if let frame = try? allocator.allocate(.kernel, zeroed: true) {
+      magazines = frame.physical
+      frameCount += 1
+    }
+  }
+
+  /// The last object of a class that was given back, if any.
+  @inline(__always)
+  private func takeRecent(_ index: Int) -> UInt? {
+    let magazine = magazines &+ UInt(bitPattern: index) &* 16
+    let object = PhysicalMemory.load(UInt.self, at: magazine)
+    if object == 0 { return nil }
+    PhysicalMemory.store(PhysicalMemory.load(UInt.self, at: object), at: magazine)
+    PhysicalMemory.store(PhysicalMemory.load(UInt.self, at: magazine &+ 8) &- 1, at: magazine &+ 8)
+    return object
+  }
+  /// Keeps an object of a class for the next allocation; false when there are enough.
+  @inline(__always)
+  private func keepRecent(_ object: UInt, _ index: Int) -> Bool {
+    let magazine = magazines &+ UInt(bitPattern: index) &* 16
+    let count = PhysicalMemory.load(UInt.self, at: magazine &+ 8)
+    if count >= Self.magazineLimit { return false }
+    PhysicalMemory.store(PhysicalMemory.load(UInt.self, at: magazine), at: object)
+    PhysicalMemory.store(object, at: magazine)
+    PhysicalMemory.store(count &+ 1, at: magazine &+ 8)
+    return true
   }
 
   private mutating func head(_ index: Int) -> UInt32 {
@@ -80,7 +112,17 @@ internal import Platform
   }
 
   /// Allocates `count` bytes at a multiple of `alignment` (a power of two up to the page size); nil when memory is out.
+  @inline(__always)
   public mutating func allocate(_ count: Int, alignment: Int = 16) -> UnsafeMutableRawPointer? {
+    if magazines != 0, alignment <= 16, count <= 256, count > 0 {
+      let index = count <= 128 ? (count &- 1) >> 4 : 8 &+ (count &- 129) >> 5
+      // SAFETY: the object is in no slab's list and was handed out to nobody.
+      if let object = takeRecent(index) { return unsafe PhysicalMemory.pointer(object) }
+    }
+    return unsafe allocateFromSlab(count, alignment)
+  }
+
+  private mutating func allocateFromSlab(_ count: Int, _ alignment: Int) -> UnsafeMutableRawPointer? {
     // SAFETY: see `attach`.
     guard let frames = unsafe frames else { return unsafe allocateEarly(count, alignment) }
     // SAFETY: see `attach`.
@@ -149,6 +191,7 @@ internal import Platform
   }
 
   /// Gives back what `allocate` handed out. What came from the early area stays there.
+  @_optimize(speed)
   public mutating func free(_ pointer: UnsafeMutableRawPointer) {
     let address = UInt(bitPattern: pointer)
     // SAFETY: see `attach`.
@@ -164,6 +207,7 @@ internal import Platform
         allocator.release(PageFrame(number: number))
       case .slab:
         let index = Int(record.order)
+        if index < Self.magazineClasses, magazines != 0, keepRecent(physical, index) { return }
         let object = (physical & UInt(pageSize - 1)) / UInt(Self.size(ofClass: index))
         PhysicalMemory.store(record.free, at: physical)
         let wasFull = record.free == 0

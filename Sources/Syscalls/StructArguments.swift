@@ -39,6 +39,8 @@ public struct Out<Value: TracedStruct>: SyscallArgument {
 
   public var isNull: Bool { pointer.isNull }
   /// - Throws: `EFAULT`.
+  // Optimised for size, a structure is copied by its bytes.
+  @_optimize(speed)
   public func store(_ value: Value) throws(Errno) { try pointer.store(value) }
   /// Writes the value unless the pointer is null.
   ///

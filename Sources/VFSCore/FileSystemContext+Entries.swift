@@ -58,7 +58,7 @@ extension FileSystemContext {
   private func walkToNew(
     _ path: [UInt8], at base: OpenFile?, isDirectory: Bool = false
   ) throws(Errno) -> (directory: Path, name: [UInt8]) {
-    var walk = try PathWalk(self, path, at: base)
+    var walk = PathWalk(self, path, at: base)
     try walk.runToParent()
     guard walk.last == .name, try walk.child() == nil else { throw .EEXIST }
     // A slash behind a name is only right for what will be a directory.
@@ -143,7 +143,7 @@ extension FileSystemContext {
 
   /// Removes a name that is no directory's. See unlink(2).
   public func unlink(_ path: [UInt8], at base: OpenFile? = nil) throws(Errno) {
-    var walk = try PathWalk(self, path, at: base)
+    var walk = PathWalk(self, path, at: base)
     try walk.runToParent()
     if walk.last != .name { throw .EISDIR }
     guard let child = try walk.child() else { throw .ENOENT }
@@ -158,7 +158,7 @@ extension FileSystemContext {
 
   /// Removes an empty directory. See rmdir(2).
   public func removeDirectory(_ path: [UInt8], at base: OpenFile? = nil) throws(Errno) {
-    var walk = try PathWalk(self, path, at: base)
+    var walk = PathWalk(self, path, at: base)
     try walk.runToParent()
     switch walk.last {
     case .name: break
@@ -186,9 +186,9 @@ extension FileSystemContext {
     guard flags.isSubset(of: [.RENAME_NOREPLACE, .RENAME_EXCHANGE]), flags != [.RENAME_NOREPLACE, .RENAME_EXCHANGE]
     else { throw .EINVAL }
     let exchange = flags.contains(.RENAME_EXCHANGE)
-    var old = try PathWalk(self, oldPath, at: oldBase)
+    var old = PathWalk(self, oldPath, at: oldBase)
     try old.runToParent()
-    var new = try PathWalk(self, newPath, at: newBase)
+    var new = PathWalk(self, newPath, at: newBase)
     try new.runToParent()
     let from = old.path
     let to = new.path

@@ -21,7 +21,7 @@ extension FileSystemContext {
       return try openTemporary(path, at: base, flags, mode, resolve)
     }
     let follows = !flags.contains(.O_NOFOLLOW)
-    var walk = try PathWalk(self, path, at: base, resolve)
+    var walk = PathWalk(self, path, at: base, resolve)
     if !flags.contains(.O_CREAT) {
       try walk.run(followLast: follows)
       let place = walk.finish()

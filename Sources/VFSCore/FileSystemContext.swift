@@ -37,7 +37,7 @@ public final class FileSystemContext {
   public func resolve(
     _ path: [UInt8], at base: OpenFile? = nil, follow: Bool = true, _ resolve: ResolveFlags = []
   ) throws(Errno) -> Path {
-    var walk = try PathWalk(self, path, at: base, resolve)
+    var walk = PathWalk(self, path, at: base, resolve)
     try walk.run(followLast: follow)
     return walk.finish()
   }

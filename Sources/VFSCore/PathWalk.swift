@@ -24,11 +24,9 @@ struct PathWalk: ~Copyable {
   /// Slashes follow the last component: it must be a directory.
   private(set) var hasTrailingSlash = false
 
-  init(_ context: FileSystemContext, _ text: [UInt8], at base: OpenFile?, _ resolve: ResolveFlags = []) throws(Errno) {
-    guard let first = text.first else { throw .ENOENT }
-    if text.count >= PathLimits.PATH_MAX { throw .ENAMETOOLONG }
-    let isAbsolute = first == UInt8(ascii: "/")
-    if isAbsolute, resolve.contains(.RESOLVE_BENEATH) { throw .EXDEV }
+  /// What is wrong with `text` itself, `run` and `runToParent` say: an initialiser that throws makes a copy.
+  init(_ context: FileSystemContext, _ text: [UInt8], at base: OpenFile?, _ resolve: ResolveFlags = []) {
+    let isAbsolute = text.first == UInt8(ascii: "/")
     self.context = context
     self.text = text
     self.resolve = resolve
@@ -59,8 +57,15 @@ struct PathWalk: ~Copyable {
 
   var lastName: [UInt8] { Array(text[nameStart..<nameEnd]) }
 
+  private func checkText() throws(Errno) {
+    if text.isEmpty { throw .ENOENT }
+    if text.count >= PathLimits.PATH_MAX { throw .ENAMETOOLONG }
+    if resolve.contains(.RESOLVE_BENEATH), text[0] == UInt8(ascii: "/") { throw .EXDEV }
+  }
+
   /// Walks to the end. A symbolic link there is followed if `followLast`, or if slashes come after it.
   mutating func run(followLast: Bool) throws(Errno) {
+    try checkText()
     while try next() {
       let isEnd = position == text.count
       if last != .name {
@@ -82,6 +87,7 @@ struct PathWalk: ~Copyable {
 
   /// Walks to the directory of the last component, which `last` and `lastName` tell.
   mutating func runToParent() throws(Errno) {
+    if linkCount == 0 { try checkText() }
     while try next() {
       if position == text.count { return }
       if last != .name { continue }
