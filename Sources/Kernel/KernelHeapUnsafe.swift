@@ -119,6 +119,7 @@ internal import Platform
       // SAFETY: the object is in no slab's list and was handed out to nobody.
       if let object = takeRecent(index) { return unsafe PhysicalMemory.pointer(object) }
     }
+    // SAFETY: what it returns is the caller's, or nil.
     return unsafe allocateFromSlab(count, alignment)
   }
 

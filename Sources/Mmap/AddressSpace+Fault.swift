@@ -27,6 +27,8 @@ public enum FaultOutcome {
 extension AddressSpace {
   /// Pages of a file that one read fault maps, when they are in the cache.
   static var faultAroundPages: UInt { 64 }
+  /// Pages of the largest area of a file whose cached pages are mapped at once by mmap(2).
+  static var eagerPages: UInt { 256 }
   /// Pages of anonymous memory that one write fault brings, when the faults come in order.
   static var anonymousAroundPages: UInt { 16 }
 
@@ -196,35 +198,51 @@ extension AddressSpace {
       countResident(1)
       return .resolved
     }
-    // Everything near that the cache has goes in with the page that was asked for: one fault instead of many.
+    // The page that was asked for may need work, or have no frame: a hole.
+    let frame = try cache.frame(at: index, forWriting: false) ?? zeroPage
+    let location = try table.makeEntryLocation(page, frames)
+    frames.retain(frame)
+    PhysicalMemory.store(PageTableEntry(frame.physical, flags(area, writable: false)), at: location)
+    if frame != zeroPage { countResident(1) }
+    // Everything near that the cache has goes in with it: one fault instead of many.
     let span = Self.faultAroundPages * UInt(pageSize)
-    let first = max(area.start, page & ~(span - 1), page & ~UInt(largePageSize - 1))
-    let end = min(area.end, (page & ~(span - 1)) + span)
+    mapCached(area, cache, page & ~(span - 1), (page & ~(span - 1)) + span)
+    return .resolved
+  }
+
+  /// Maps for reading what the cache has of the pages of `area` in `start..<end`, where nothing is mapped yet.
+  private func mapCached(_ area: MemoryArea, _ cache: PageCache, _ start: UInt, _ end: UInt) {
+    let end = min(area.end, end)
     let entryFlags = flags(area, writable: false)
-    var location = try table.makeEntryLocation(first, frames)
-    var at = first
+    var page = max(area.start, start)
+    var index = area.fileOffset(page) >> UInt64(pageShift)
+    var location: UInt = 0
     var mapped = 0
-    var around = index - UInt64((page - first) >> pageShift)
-    while at < end {
-      if !PhysicalMemory.load(PageTableEntry.self, at: location).isMapped {
-        var frame: PageFrame?
-        if at == page {
-          frame = try cache.frame(at: around, forWriting: false) ?? zeroPage
-        } else if !cache.isBeyondEnd(around) {
-          frame = cache.cachedFrame(at: around)
-        }
-        if let frame {
-          frames.retain(frame)
-          PhysicalMemory.store(PageTableEntry(frame.physical, entryFlags), at: location)
-          if frame != zeroPage { mapped += 1 }
-        }
+    while page < end, !cache.isBeyondEnd(index) {
+      // A table of the last level holds 512 entries: one page.
+      if location & UInt(pageSize - 1) == 0 {
+        guard let found = try? table.makeEntryLocation(page, frames) else { break }
+        location = found
       }
-      at += UInt(pageSize)
-      location += 8
-      around += 1
+      if !PhysicalMemory.load(PageTableEntry.self, at: location).isMapped, let frame = cache.cachedFrame(at: index) {
+        frames.retain(frame)
+        PhysicalMemory.store(PageTableEntry(frame.physical, entryFlags), at: location)
+        mapped &+= 1
+      }
+      page &+= UInt(pageSize)
+      location &+= 8
+      index &+= 1
     }
     countResident(mapped)
-    return .resolved
+  }
+
+  /// Maps what is in memory already of a small new area of a file, so that it needs no faults: one costs as much as
+  /// mapping many pages, and under emulation more than mapping all of these.
+  func mapCachedPages(of area: MemoryArea) {
+    guard case .pages(let cache, _?, _) = area.backing, area.length <= Self.eagerPages * UInt(pageSize),
+      !area.protection.isDisjoint(with: [.PROT_READ, .PROT_WRITE, .PROT_EXEC])
+    else { return }
+    mapCached(area, cache, area.start, area.end)
   }
 }
 

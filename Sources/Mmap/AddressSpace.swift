@@ -364,6 +364,8 @@ public final class AddressSpace {
     insert(area)
     if flags.contains(.MAP_POPULATE) || area.isLocked {
       populate(start, start + length, write: protection.contains(.PROT_WRITE))
+    } else {
+      mapCachedPages(of: area)
     }
     return start
   }
