@@ -46,13 +46,21 @@ struct Console {
   }
 
   /// Makes the device nodes work.
-  func register(in devices: DeviceRegistry) {
+  func register(in devices: DeviceRegistry, _ processes: SessionProcesses) {
     let terminal = terminal
     let driver = TerminalDriver(terminal)
     devices.register(driver, .S_IFCHR, major: 5, minors: 1...1)
     devices.register(driver, .S_IFCHR, major: 4, minors: 64...64)
-    devices.register(
-      ControllingTerminalDriver { terminal.session != 0 ? terminal : nil }, .S_IFCHR, major: 5, minors: 0...0)
+    devices.register(ControllingTerminalDriver(processes), .S_IFCHR, major: 5, minors: 0...0)
+    terminal.processes = processes
+  }
+
+  /// Makes the terminal the controlling one of the first process, unless all it has are pipes.
+  func giveTerminal(to process: UserProcess) {
+    if inputStream != nil, outputStream != nil { return }
+    process.controllingTerminal = terminal
+    terminal.session = process.session
+    terminal.foregroundGroup = process.group
   }
 
   /// Opens descriptors 0, 1 and 2.
@@ -70,8 +78,8 @@ struct Console {
   }
 }
 
-/// The processes behind the console's terminal: the first one leads its session.
-final class ConsoleProcesses: TerminalProcesses {
+/// The processes behind terminals.
+final class SessionProcesses: TerminalProcesses {
   private let system: System
 
   init(_ system: System) { self.system = system }
@@ -79,18 +87,16 @@ final class ConsoleProcesses: TerminalProcesses {
   private var current: UserProcess { Thread.currentThread.process }
   var currentSession: Int32 { current.session }
   var currentGroup: Int32 { current.group }
-  var isSessionLeader: Bool { current.session == current.pid }
-  func isGroup(_ group: Int32, of session: Int32) -> Bool {
-    system.processes.contains { $0.group == group && $0.session == session }
+  var isSessionLeader: Bool { current.leadsSession }
+  var isPrivileged: Bool { current.identity.has(Identity.Capability.CAP_SYS_ADMIN) }
+  var fileSystemUser: UInt32 { current.identity.user.fileSystem }
+  var controllingTerminal: ControllingTerminal? {
+    get { current.controllingTerminal }
+    set { current.controllingTerminal = newValue }
   }
-  func setControllingTerminal(_ terminal: Terminal?) {}
-  func send(_ signal: Signal, toGroup group: Int32) {
-    for process in system.processes where process.group == group {
-      process.send(SigInfo(signal: signal, code: SignalCode.SI_KERNEL))
-    }
-  }
-  func stopBackground(_ signal: Signal) throws(Errno) {
-    send(signal, toGroup: currentGroup)
-    throw .ERESTARTSYS
-  }
+  func session(ofGroup group: Int32) -> Int32? { system.session(ofGroup: group) }
+  func releaseTerminal(ofSession session: Int32) { system.releaseTerminal(ofSession: session) }
+  func send(_ signal: Signal, toGroup group: Int32) { system.send(signal, toGroup: group) }
+  func hangUp(session: Int32, foreground: Int32) { system.hangUp(session: session, foreground: foreground) }
+  func stopBackground(_ signal: Signal) throws(Errno) { try Thread.currentThread.stopInBackground(signal) }
 }

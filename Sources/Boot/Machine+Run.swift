@@ -28,15 +28,17 @@ extension Machine {
     let context = FileSystemContext(namespace)
     let console = Console(
       serial, clock: clock, input: parameters.standardInput ?? .tty, output: parameters.standardOutput ?? .tty)
-    console.register(in: environment.devices)
     let random = RandomSource()
     MemoryDevices(random, log).register(in: environment.devices)
+    let system = makeSystem(random)
+    let processes = SessionProcesses(system)
+    console.register(in: environment.devices, processes)
     mountDefaults(context, environment)
+    mountPseudoTerminals(context, environment, processes)
     mountTable(context)
     startEntropyDevice(random)
     stages.mark("files")
 
-    let system = makeSystem(random)
     system.machineExit = { [self] status in
       let exported = parameters.list(.export)
       if !exported.isEmpty {
@@ -53,7 +55,7 @@ extension Machine {
         namespace, processes: ProcessFiles(system), machine: MachineFiles(self, system), random: random)
     }
     let files = FileDescriptorTable()
-    openConsole(console, files, context, system)
+    openConsole(console, files, context)
 
     let environmentVariables = parameters.environment
     if BuildConfiguration.startsInPWD { changeToWorkingDirectory(environmentVariables, context) }
@@ -67,6 +69,7 @@ extension Machine {
     } catch {
       fail(error.message, status: error.errno == .ENOENT ? 127 : 126)
     }
+    console.giveTerminal(to: thread.process)
     stages.mark("program")
     if parameters.boolean(.bootTimes) == true {
       var text = TextBuffer()
@@ -180,8 +183,26 @@ extension Machine {
     }
   }
 
+  private func mountPseudoTerminals(
+    _ context: FileSystemContext, _ environment: FileSystemEnvironment, _ processes: SessionProcesses
+  ) {
+    let terminals = PseudoTerminals(environment, processes: processes)
+    terminals.register(in: environment.devices)
+    context.namespace.register(terminals.type(environment))
+    // As Debian mounts it: group 5 is tty.
+    terminals.mount = mount(
+      [UInt8]("/dev/pts".utf8), context, flags: [.ST_RELATIME, .ST_NOSUID, .ST_NOEXEC]
+    ) { () throws(Errno) in
+      try terminals.makeFileSystem(environment, options: [UInt8]("gid=5,mode=620,ptmxmode=000".utf8))
+    }
+  }
+
   /// Mounts a file system at a directory, which is made if it is missing.
-  private func mount(_ place: [UInt8], _ context: FileSystemContext, _ make: () throws(Errno) -> FileSystem) {
+  @discardableResult
+  private func mount(
+    _ place: [UInt8], _ context: FileSystemContext, flags: StatfsFlags = .ST_RELATIME,
+    _ make: () throws(Errno) -> FileSystem
+  ) -> Mount? {
     do throws(Errno) {
       let path: Path
       do throws(Errno) {
@@ -191,7 +212,7 @@ extension Machine {
         path = try context.resolve(place)
       }
       let fileSystem = try make()
-      context.namespace.mount(fileSystem, at: path, source: fileSystem.typeName.bytes)
+      return context.namespace.mount(fileSystem, at: path, source: fileSystem.typeName.bytes, flags: flags)
     } catch {
       log(.warn) {
         $0.append("cannot mount ")
@@ -199,6 +220,7 @@ extension Machine {
         $0.append(": ")
         $0.append(error.text)
       }
+      return nil
     }
   }
 
@@ -249,12 +271,8 @@ extension Machine {
   }
 
   private func openConsole(
-    _ console: Console, _ files: FileDescriptorTable, _ context: FileSystemContext, _ system: System
+    _ console: Console, _ files: FileDescriptorTable, _ context: FileSystemContext
   ) {
-    console.terminal.processes = ConsoleProcesses(system)
-    // The first process has number 1, leads its session and group, and is in the foreground.
-    console.terminal.session = 1
-    console.terminal.foregroundGroup = 1
     do throws(Errno) {
       try console.open(files, context)
     } catch {

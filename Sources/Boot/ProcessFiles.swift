@@ -96,9 +96,10 @@ final class ProcessFile: ProcessInformation {
     result.parentPID = process.parentPID
     result.group = process.group
     result.session = process.session
-    // The console, 4:64.
-    result.terminal = 0x440
-    result.terminalGroup = process.group
+    if let terminal = process.controllingTerminal {
+      result.terminal = terminal.number.encoded
+      result.terminalGroup = terminal.foregroundGroup
+    }
     result.minorFaults = UInt64(memory.minorFaults)
     result.threadCount = process.threads.count
     result.startTime = process.startTime

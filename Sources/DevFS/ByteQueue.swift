@@ -21,4 +21,9 @@ struct ByteQueue {
     }
     return taken
   }
+
+  /// Drops what is behind the first `limit` bytes.
+  mutating func truncate(to limit: Int) {
+    if count > limit { bytes.removeLast(count - limit) }
+  }
 }

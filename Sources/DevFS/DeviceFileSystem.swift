@@ -18,6 +18,8 @@ public final class DeviceFileSystem: MemoryFileSystem {
     addDevice("kmsg", 1, 11, mode: 0o644)
     addDevice("tty", 5, 0, mode: 0o666)
     addDevice("console", 5, 1, mode: 0o600)
+    addDevice("ptmx", 5, 2, mode: 0o666)
+    addDevice("ttyS0", 4, 64, mode: 0o600)
     addLink("fd", to: "/proc/self/fd")
     addLink("stdin", to: "/proc/self/fd/0")
     addLink("stdout", to: "/proc/self/fd/1")

@@ -5,20 +5,19 @@ internal import Support
 extension Terminal {
   /// Takes what the device received: edits the line, echoes, sends signals. Called from the interrupt handler.
   public func receive(_ bytes: [UInt8]) {
-    var echo = EchoBuffer()
-    for byte in bytes { receive(byte, &echo) }
-    flush(&echo)
+    for byte in bytes { receive(byte) }
+    flushEcho()
     pauseInputIfFull()
-    waitQueue.wakeAll()
+    wakeReaders()
   }
 
-  private func receive(_ received: UInt8, _ echo: inout EchoBuffer) {
+  private func receive(_ received: UInt8) {
     var byte = received
     if input(.ISTRIP) { byte &= 0x7f }
     if input(.IUCLC), local(.IEXTEN), byte >= 0x41, byte <= 0x5a { byte |= 0x20 }
     if isLiteralNext {
       isLiteralNext = false
-      store(byte, &echo)
+      store(byte)
       return
     }
     // A control character of 0 is switched off.
@@ -34,10 +33,14 @@ extension Terminal {
       if matches(ControlCharacter.VQUIT) { raised = .SIGQUIT }
       if matches(ControlCharacter.VSUSP) { raised = .SIGTSTP }
       if let raised {
-        if !local(.NOFLSH) { flushInput() }
-        if input(.IXON) { setStopped(false) }
-        if local(.ECHO) { echoCharacter(byte, &echo) }
         signal(raised)
+        if !local(.NOFLSH) {
+          echo.removeAll(keepingCapacity: true)
+          device.flushOutput()
+          flushInput()
+        }
+        if input(.IXON) { setStopped(false) }
+        if local(.ECHO) { echoCharacter(byte) }
         return
       }
     }
@@ -49,29 +52,29 @@ extension Terminal {
       byte = UInt8(ascii: "\r")
     }
     guard isCanonical else {
-      store(byte, &echo)
+      store(byte)
       return
     }
     if matches(ControlCharacter.VERASE) || matches(ControlCharacter.VKILL)
       || matches(ControlCharacter.VWERASE) && local(.IEXTEN)
     {
-      erase(byte, &echo)
+      erase(byte)
       return
     }
     if matches(ControlCharacter.VLNEXT), local(.IEXTEN) {
       isLiteralNext = true
-      if local(.ECHO), local(.ECHOCTL) { echo.raw([UInt8(ascii: "^"), 8], self) }
+      if local(.ECHO), local(.ECHOCTL) { echo += [UInt8(ascii: "^"), 8] }
       return
     }
     if matches(ControlCharacter.VREPRINT), local(.ECHO), local(.IEXTEN) {
-      echoCharacter(byte, &echo)
-      echo.processed(UInt8(ascii: "\n"), self)
+      echoCharacter(byte)
+      process(UInt8(ascii: "\n"), into: &echo)
       lineColumn = column
-      for other in line { echoCharacter(other, &echo) }
+      for other in line { echoCharacter(other) }
       return
     }
     if byte == UInt8(ascii: "\n") {
-      if local(.ECHO) || local(.ECHONL) { echo.processed(byte, self) }
+      if local(.ECHO) || local(.ECHONL) { process(byte, into: &echo) }
       finishLine(byte)
       return
     }
@@ -80,32 +83,36 @@ extension Terminal {
       return
     }
     if matches(ControlCharacter.VEOL) || matches(ControlCharacter.VEOL2) && local(.IEXTEN) {
-      if local(.ECHO) { echoCharacter(byte, &echo) }
+      if local(.ECHO) { echoCharacter(byte) }
       finishLine(byte)
       return
     }
-    store(byte, &echo)
+    store(byte)
   }
 
   /// Takes a character as input, in either mode.
-  private func store(_ byte: UInt8, _ echo: inout EchoBuffer) {
-    guard readyCount + line.count < Self.bufferSize - 1 else {
-      if input(.IMAXBEL) { echo.raw([7], self) }
-      return
-    }
+  private func store(_ byte: UInt8) {
+    let isFull = readyCount + line.count >= Self.bufferSize
     if isCanonical {
       if line.isEmpty { lineColumn = column }
+      // Of a line that is too long only the last character changes.
+      if isFull, !line.isEmpty { line.removeLast() }
       line.append(byte)
+      // A 0xff of the input is told from a mark by a second one.
+      if byte == 0xff, input(.PARMRK), !isFull { line.append(byte) }
     } else {
+      if isFull { return }
       ready.append(UInt16(byte))
+      if byte == 0xff, input(.PARMRK) { ready.append(UInt16(byte)) }
     }
-    if local(.ECHO) {
-      if byte == UInt8(ascii: "\n") { echo.processed(byte, self) } else { echoCharacter(byte, &echo) }
+    if local(.ECHO), echo.count < Self.bufferSize {
+      if byte == UInt8(ascii: "\n") { process(byte, into: &echo) } else { echoCharacter(byte) }
     }
   }
 
   /// Makes the edited line readable, with `last` behind it, or for VEOF nothing.
   private func finishLine(_ last: UInt8?) {
+    if readyCount + line.count >= Self.bufferSize, !line.isEmpty { line.removeLast() }
     for byte in line { ready.append(UInt16(byte)) }
     line.removeAll(keepingCapacity: true)
     ready.append(last.map { UInt16($0) | Self.delimiter } ?? (Self.delimiter | Self.endOfFile))
@@ -115,12 +122,12 @@ extension Terminal {
   // MARK: Echo
 
   /// Echoes a character as `^X` if it is a control character and ECHOCTL is set, else as it is.
-  private func echoCharacter(_ byte: UInt8, _ echo: inout EchoBuffer) {
+  private func echoCharacter(_ byte: UInt8) {
     if local(.ECHOCTL), Self.isControl(byte), byte != UInt8(ascii: "\t") {
-      echo.raw([UInt8(ascii: "^"), byte ^ 0x40], self)
+      echo += [UInt8(ascii: "^"), byte ^ 0x40]
       column += 2
     } else {
-      echo.processed(byte, self)
+      process(byte, into: &echo)
     }
   }
 
@@ -135,15 +142,15 @@ extension Terminal {
   }
 
   /// Erases the last character (VERASE), word (VWERASE) or all (VKILL) of the line.
-  private func erase(_ byte: UInt8, _ echo: inout EchoBuffer) {
+  private func erase(_ byte: UInt8) {
     if line.isEmpty { return }
     let isKill = byte == control(ControlCharacter.VKILL)
     let isWord = !isKill && byte != control(ControlCharacter.VERASE)
     if isKill, !local(.ECHO) || !(local(.ECHOK) && local(.ECHOKE) && local(.ECHOE)) {
       line.removeAll(keepingCapacity: true)
       if local(.ECHO) {
-        echoCharacter(byte, &echo)
-        if local(.ECHOK) { echo.processed(UInt8(ascii: "\n"), self) }
+        echoCharacter(byte)
+        if local(.ECHOK) { process(UInt8(ascii: "\n"), into: &echo) }
       }
       return
     }
@@ -160,15 +167,15 @@ extension Terminal {
       repeat { removed.append(line.removeLast()) } while isContinuation(removed[removed.count - 1]) && !line.isEmpty
       if local(.ECHO) {
         if local(.ECHOPRT) || byte == control(ControlCharacter.VERASE) && !local(.ECHOE) {
-          echoCharacter(local(.ECHOPRT) ? last : byte, &echo)
+          echoCharacter(local(.ECHOPRT) ? last : byte)
         } else {
           var position = lineColumn
           for other in line { position += width(other, at: position) }
           let count = removed.reversed().reduce(0) { $0 + width($1, at: position + $0) }
           if last == UInt8(ascii: "\t") {
-            echo.raw([UInt8](repeating: 8, count: count), self)
+            echo += [UInt8](repeating: 8, count: count)
           } else {
-            for _ in 0..<count { echo.raw([8, UInt8(ascii: " "), 8], self) }
+            for _ in 0..<count { echo += [8, UInt8(ascii: " "), 8] }
           }
           column = max(column - count, 0)
         }
@@ -177,19 +184,11 @@ extension Terminal {
     }
   }
 
-  private func flush(_ echo: inout EchoBuffer) {
-    if echo.bytes.isEmpty { return }
-    device.write(echo.bytes.rawBytes)
-    echo.bytes.removeAll(keepingCapacity: true)
+  /// Sends what was echoed, unless output waits.
+  func flushEcho() {
+    if echo.isEmpty || isStopped || device.room <= 0 { return }
+    let bytes = echo
+    echo = []
+    device.write(bytes.rawBytes)
   }
-}
-
-/// What is echoed for one batch of input, sent at once.
-struct EchoBuffer {
-  var bytes: [UInt8] = []
-
-  /// Appends bytes that output processing leaves alone.
-  mutating func raw(_ more: [UInt8], _ terminal: Terminal) { bytes.append(contentsOf: more) }
-  /// Appends a byte as a program's output would be.
-  mutating func processed(_ byte: UInt8, _ terminal: Terminal) { terminal.process(byte, into: &bytes) }
 }

@@ -1,6 +1,7 @@
 internal import Kernel
 internal import LinuxABI
 internal import Support
+internal import VFSCore
 
 extension Terminal {
   /// Applies output processing to a byte. See `c_oflag` of termios(3).
@@ -50,22 +51,35 @@ extension Terminal {
   /// Writes a program's output.
   ///
   /// - Throws: `EIO` after a hang-up, `EAGAIN` and `ERESTARTSYS` while output is stopped, `EFAULT`.
-  func write(from reader: inout UserReader, wait: Bool) throws(Errno) -> Int {
+  func write(from reader: inout UserReader, _ file: TerminalFile) throws(Errno) -> Int {
+    while isWriting {
+      if file.isNonBlocking { throw .EAGAIN }
+      if writers.sleep() == .interrupted { throw .ERESTARTSYS }
+    }
+    isWriting = true
+    defer {
+      isWriting = false
+      wakeWriters()
+    }
     var total = 0
     var processed: [UInt8] = []
     while reader.remaining > 0 {
-      while isStopped, !isHungUp {
-        if !wait {
+      flushEcho()
+      while isStopped || device.room <= 0, !file.isHungUp {
+        if file.isNonBlocking {
           if total > 0 { return total }
           throw .EAGAIN
         }
-        if waitQueue.sleep() == .interrupted {
+        if writers.sleep() == .interrupted {
           if total > 0 { return total }
           throw .ERESTARTSYS
         }
       }
-      if isHungUp { throw .EIO }
-      let bytes = try reader.read(pageSize)
+      if file.isHungUp {
+        if total > 0 { return total }
+        throw .EIO
+      }
+      let bytes = try reader.read(min(pageSize, device.room))
       if bytes.isEmpty { break }
       if output(.OPOST) {
         processed.removeAll(keepingCapacity: true)
@@ -83,15 +97,15 @@ extension Terminal {
   /// Reads input. See "Canonical and noncanonical mode" of termios(3).
   ///
   /// - Throws: `EAGAIN`, `ERESTARTSYS`, `EFAULT`.
-  func read(into writer: inout UserWriter, wait: Bool) throws(Errno) -> Int {
+  func read(into writer: inout UserWriter, _ file: TerminalFile) throws(Errno) -> Int {
     if writer.remaining == 0 { return 0 }
     defer { resumeInput() }
     if isCanonical {
       while lineCount == 0 {
-        if isHungUp { return 0 }
-        if !isCanonical { return try read(into: &writer, wait: wait) }
-        if !wait { throw .EAGAIN }
-        if waitQueue.sleep() == .interrupted { throw .ERESTARTSYS }
+        if file.isHungUp { return 0 }
+        if !isCanonical { return try read(into: &writer, file) }
+        if file.isNonBlocking { throw .EAGAIN }
+        if readers.sleep() == .interrupted { throw .ERESTARTSYS }
       }
       let taken = takeLine(writer.remaining)
       if taken.isEmpty { return 0 }
@@ -104,12 +118,12 @@ extension Terminal {
     var seen = readyCount
     if minimum > 0, time > 0, seen > 0 { deadline = clock.now + time }
     while readyCount < max(minimum, 1) {
-      if isHungUp || minimum == 0 && time == 0 { break }
-      if !wait {
+      if file.isHungUp || minimum == 0 && time == 0 { break }
+      if file.isNonBlocking {
         if readyCount > 0 { break }
         throw .EAGAIN
       }
-      let reason = waitQueue.sleep(until: deadline)
+      let reason = readers.sleep(until: deadline)
       if reason == .timedOut { break }
       if reason == .interrupted {
         if readyCount > 0 { break }
@@ -119,7 +133,7 @@ extension Terminal {
         seen = readyCount
         deadline = clock.now + time
       }
-      if isCanonical { return try read(into: &writer, wait: wait) }
+      if isCanonical { return try read(into: &writer, file) }
     }
     let count = min(readyCount, writer.remaining)
     if count == 0 { return 0 }

@@ -1,140 +1,103 @@
 public import Kernel
 public import LinuxABI
+internal import Support
 public import VFSCore
 
 /// An open terminal.
 public final class TerminalFile: OpenFile {
   public let terminal: Terminal
+  /// The terminal's when this was opened. /dev/console is never cut off.
+  private let generation: Int?
+  /// The terminal was hung up since this was opened.
+  var isHungUp: Bool { generation.map { $0 != terminal.generation } ?? false }
 
   public init(_ path: Path, _ flags: OpenFlags, _ terminal: Terminal) {
     self.terminal = terminal
+    generation = Self.isConsole(path) ? nil : terminal.generation
     super.init(path, flags)
+    terminal.wasOpened()
   }
 
-  /// Whether the calling process is in the background of this, its controlling terminal.
-  private var isInBackground: Bool {
-    guard let processes = terminal.processes, terminal.session != 0 else { return false }
-    return processes.currentSession == terminal.session && terminal.foregroundGroup != 0
-      && processes.currentGroup != terminal.foregroundGroup
-  }
-  private func checkForeground(_ signal: Signal) throws(Errno) {
-    if isInBackground { try terminal.processes?.stopBackground(signal) }
+  deinit { terminal.wasClosed() }
+
+  fileprivate static func isConsole(_ path: Path) -> Bool {
+    path.inode.device.major == 5 && path.inode.device.minor == 1
   }
 
   override public func read(into writer: inout UserWriter, at position: Int64?) throws(Errno) -> Int {
     if position != nil { throw .ESPIPE }
     guard isReadable else { throw .EBADF }
-    try checkForeground(.SIGTTIN)
-    return try terminal.read(into: &writer, wait: !isNonBlocking)
+    if isHungUp { return 0 }
+    try terminal.checkForeground(.SIGTTIN)
+    return try terminal.read(into: &writer, self)
   }
   override public func write(from reader: inout UserReader, at position: Int64?) throws(Errno) -> Int {
     if position != nil { throw .ESPIPE }
     guard isWritable else { throw .EBADF }
-    if terminal.local(.TOSTOP) { try checkForeground(.SIGTTOU) }
-    return try terminal.write(from: &reader, wait: !isNonBlocking)
+    if isHungUp { throw .EIO }
+    if terminal.local(.TOSTOP) { try terminal.checkForeground(.SIGTTOU) }
+    return try terminal.write(from: &reader, self)
   }
 
-  override public var readiness: PollEvents { terminal.readiness }
+  override public var readiness: PollEvents {
+    isHungUp
+      ? [.POLLIN, .POLLOUT, .POLLERR, .POLLHUP, .POLLRDNORM, .POLLWRNORM] : terminal.readiness
+  }
   override public var waitQueue: WaitQueue? { terminal.waitQueue }
 
+  override public func openPeer(_ flags: OpenFlags) throws(Errno) -> OpenFile { throw .EIO }
+
   override public func control(_ request: IoctlRequest, _ argument: UInt) throws(Errno) -> Int {
+    if isHungUp { throw request == .TIOCSPGRP ? .ENOTTY : .EIO }
+    if try terminal.controlSettings(request, argument) { return 0 }
+    if try terminal.controlJobs(request, argument, isReadable: isReadable, ofMaster: false) { return 0 }
+    let terminal = terminal
     switch request {
-    case .TCGETS: try UserMemory.store(terminal.settings, at: argument)
-    case .TCGETS2: try UserMemory.store(Termios2(terminal.settings), at: argument)
-    case .TCSETS, .TCSETSW, .TCSETSF:
-      let settings = try UserMemory.load(Termios.self, at: argument)
-      try checkForeground(.SIGTTOU)
-      terminal.apply(settings, flush: request == .TCSETSF)
-    case .TCSETS2, .TCSETSW2, .TCSETSF2:
-      let settings = try UserMemory.load(Termios2.self, at: argument)
-      try checkForeground(.SIGTTOU)
-      terminal.apply(settings.termios, flush: request == .TCSETSF2)
-    case .TIOCGWINSZ: try UserMemory.store(terminal.window, at: argument)
-    case .TIOCSWINSZ: terminal.setWindow(try UserMemory.load(Winsize.self, at: argument))
     case .TCFLSH:
-      try checkForeground(.SIGTTOU)
+      try terminal.checkForeground(.SIGTTOU)
       switch UInt64(argument) {
-      case FlushQueue.TCIFLUSH, FlushQueue.TCIOFLUSH: terminal.flushInput()
-      case FlushQueue.TCOFLUSH: break
+      case FlushQueue.TCIFLUSH: terminal.flushInput()
+      case FlushQueue.TCOFLUSH: terminal.flushOutput()
+      case FlushQueue.TCIOFLUSH:
+        terminal.flushInput()
+        terminal.flushOutput()
       default: throw .EINVAL
       }
     case .TCXONC:
-      try checkForeground(.SIGTTOU)
+      try terminal.checkForeground(.SIGTTOU)
       switch UInt64(argument) {
-      case FlowAction.TCOOFF: terminal.setStopped(true)
-      case FlowAction.TCOON: terminal.setStopped(false)
-      case FlowAction.TCIOFF, FlowAction.TCION: break
+      case FlowAction.TCOOFF: terminal.setHeld(true)
+      case FlowAction.TCOON: terminal.setHeld(false)
+      // Asks the other side to stop or go on.
+      case FlowAction.TCIOFF: terminal.send(ControlCharacter.VSTOP)
+      case FlowAction.TCION: terminal.send(ControlCharacter.VSTART)
       default: throw .EINVAL
       }
-    case .TCSBRK, .TCSBRKP, .TIOCSBRK, .TIOCCBRK: try checkForeground(.SIGTTOU)
-    case .TIOCEXCL, .TIOCNXCL: break
     case .TIOCOUTQ: try UserMemory.store(Int32(0), at: argument)
     case .FIONREAD: try UserMemory.store(Int32(clamping: terminal.availableCount), at: argument)
-    case .TIOCGETD: try UserMemory.store(Int32(LineDiscipline.N_TTY), at: argument)
-    case .TIOCSETD:
-      guard try UserMemory.load(Int32.self, at: argument) == Int32(LineDiscipline.N_TTY) else { throw .EINVAL }
-    case .TIOCGDEV: try UserMemory.store(UInt32(truncatingIfNeeded: terminal.number.encoded), at: argument)
     case .TIOCSTI:
-      let byte = try UserMemory.load(UInt8.self, at: argument)
-      terminal.receive([byte])
-    default: try controlJobs(request, argument)
+      let processes = terminal.processes
+      if let processes, !processes.isPrivileged, processes.controllingTerminal !== terminal { throw .EPERM }
+      terminal.receive([try UserMemory.load(UInt8.self, at: argument)])
+    case .TIOCVHANGUP:
+      if let processes = terminal.processes, !processes.isPrivileged { throw .EPERM }
+      terminal.hangUp(leaderExits: false)
+    default: throw .ENOTTY
     }
     return 0
   }
-
-  private func controlJobs(_ request: IoctlRequest, _ argument: UInt) throws(Errno) {
-    let processes = terminal.processes
-    let isControlling = terminal.session != 0 && processes?.currentSession ?? terminal.session == terminal.session
-    switch request {
-    case .TIOCGPGRP:
-      guard isControlling else { throw .ENOTTY }
-      try UserMemory.store(terminal.foregroundGroup, at: argument)
-    case .TIOCSPGRP:
-      guard isControlling else { throw .ENOTTY }
-      let group = try UserMemory.load(Int32.self, at: argument)
-      if group < 0 { throw .EINVAL }
-      try checkForeground(.SIGTTOU)
-      if let processes, !processes.isGroup(group, of: terminal.session) { throw .EPERM }
-      terminal.foregroundGroup = group
-    case .TIOCGSID:
-      guard isControlling else { throw .ENOTTY }
-      try UserMemory.store(terminal.session, at: argument)
-    case .TIOCSCTTY:
-      guard let processes else { throw .EPERM }
-      let session = processes.currentSession
-      if terminal.session == session { return }
-      guard processes.isSessionLeader, terminal.session == 0 || argument == 1 else { throw .EPERM }
-      terminal.session = session
-      terminal.foregroundGroup = processes.currentGroup
-      processes.setControllingTerminal(terminal)
-    case .TIOCNOTTY:
-      guard isControlling, let processes else { throw .ENOTTY }
-      if processes.isSessionLeader {
-        terminal.processes?.send(.SIGHUP, toGroup: terminal.foregroundGroup)
-        terminal.processes?.send(.SIGCONT, toGroup: terminal.foregroundGroup)
-        terminal.session = 0
-        terminal.foregroundGroup = 0
-      }
-      processes.setControllingTerminal(nil)
-    default: throw .ENOTTY
-    }
-  }
 }
 
-extension Termios2 {
-  /// The settings with the speeds that their flags name.
-  init(_ settings: Termios) {
-    self.init()
-    termios = settings
-    let speed: UInt32
-    switch settings.c_cflag.intersection(.CBAUD) {
-    case .B0: speed = 0
-    case .B9600: speed = 9600
-    case .B115200: speed = 115_200
-    default: speed = 38400
-    }
-    c_ispeed = speed
-    c_ospeed = speed
+extension Terminal {
+  fileprivate func flushOutput() {
+    echo.removeAll(keepingCapacity: true)
+    device.flushOutput()
+    device.note(.flushedWrite)
+  }
+  /// Sends a control character to the other side, past all waiting output.
+  fileprivate func send(_ index: Int) {
+    let character = control(index)
+    if character != 0 { device.write([character].rawBytes) }
   }
 }
 
@@ -145,27 +108,34 @@ public final class TerminalDriver: DeviceDriver {
   public init(_ terminal: Terminal) { self.terminal = terminal }
 
   public func open(_ path: Path, _ flags: OpenFlags) throws(Errno) -> OpenFile {
-    // A session leader without a terminal gets the first that it opens.
-    if !flags.contains(.O_NOCTTY), terminal.session == 0, let processes = terminal.processes,
-      processes.isSessionLeader, processes.currentSession != 0
+    try terminal.open(path, flags)
+  }
+}
+
+extension Terminal {
+  /// Makes a description of it. A session leader without a terminal gets the first that it opens to read.
+  ///
+  /// - Throws: `EBUSY` when somebody has it for himself.
+  func open(_ path: Path, _ flags: OpenFlags) throws(Errno) -> OpenFile {
+    if isExclusive, let processes, !processes.isPrivileged { throw .EBUSY }
+    let file = TerminalFile(path, flags, self)
+    if !flags.contains(.O_NOCTTY), !TerminalFile.isConsole(path), session == 0, file.isReadable, let processes,
+      processes.isSessionLeader, processes.controllingTerminal == nil
     {
-      terminal.session = processes.currentSession
-      terminal.foregroundGroup = processes.currentGroup
-      processes.setControllingTerminal(terminal)
+      takeControl()
     }
-    return TerminalFile(path, flags, terminal)
+    return file
   }
 }
 
 /// The driver of /dev/tty: whatever the calling process's controlling terminal is.
 public final class ControllingTerminalDriver: DeviceDriver {
-  private let current: () -> Terminal?
+  private let processes: any TerminalProcesses
 
-  /// - Parameter current: Finds the calling process's terminal.
-  public init(_ current: @escaping () -> Terminal?) { self.current = current }
+  public init(_ processes: any TerminalProcesses) { self.processes = processes }
 
   public func open(_ path: Path, _ flags: OpenFlags) throws(Errno) -> OpenFile {
-    guard let terminal = current() else { throw .ENXIO }
-    return TerminalFile(path, flags, terminal)
+    guard let terminal = processes.controllingTerminal as? Terminal else { throw .ENXIO }
+    return try terminal.open(path, flags)
   }
 }

@@ -21,7 +21,7 @@ public struct Termios: ABIStruct, Sendable {
     var termios = Self()
     termios.c_iflag = [.ICRNL, .IXON]
     termios.c_oflag = [.OPOST, .ONLCR]
-    termios.c_cflag = [.B38400, .CS8, .CREAD, .HUPCL]
+    termios.c_cflag = [.B38400, .CS8, .CREAD]
     termios.c_lflag = [.ISIG, .ICANON, .ECHO, .ECHOE, .ECHOK, .ECHOCTL, .ECHOKE, .IEXTEN]
     termios.c_cc[ControlCharacter.VINTR] = control("C")
     termios.c_cc[ControlCharacter.VQUIT] = control("\\")

@@ -192,5 +192,6 @@ extension UserProcess {
     guard !system.processes.contains(where: { $0.group == pid }) else { throw .EPERM }
     session = pid
     group = pid
+    controllingTerminal = nil
   }
 }

@@ -11,6 +11,10 @@ public final class UserProcess {
   public internal(set) var parentPID: Int32 = 0
   public internal(set) var group: Int32
   public internal(set) var session: Int32
+  /// What /dev/tty is; children inherit it.
+  public var controllingTerminal: ControllingTerminal?
+  /// The group that was in the foreground when a hang-up took the terminal from this leader of a session; 0 for none.
+  var formerForeground: Int32 = 0
   public internal(set) var threads: [Thread] = []
 
   public internal(set) var memory: AddressSpace
@@ -75,6 +79,8 @@ public final class UserProcess {
     exitStatus = status
     timers.removeAll(keepingIntervalTimers: false)
     files.closeAll()
+    giveUpTerminal()
+    releaseOrphanedGroup(parent: system.process(parentPID), ends: true)
     if pid == 1 { system.machineExit?(status) }
   }
 }

@@ -188,7 +188,9 @@ open class Inode {
   open func lookup(_ name: [UInt8]) throws(Errno) -> Inode? { nil }
 
   /// Makes a node of any type and enters it.
-  open func create(_ name: [UInt8], _ node: NewNode) throws(Errno) -> Inode { throw .EACCES }
+  open func create(_ name: [UInt8], _ node: NewNode) throws(Errno) -> Inode {
+    throw node.mode.type == .S_IFREG ? .EACCES : .EPERM
+  }
 
   /// Makes a regular file without a name. See O_TMPFILE of open(2).
   open func createUnnamed(_ node: NewNode) throws(Errno) -> Inode { throw .EOPNOTSUPP }

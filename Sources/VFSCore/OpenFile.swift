@@ -76,6 +76,9 @@ open class OpenFile {
   /// A request of ioctl(2) that is this file's own. FIONBIO, FIOCLEX and the like are the caller's.
   open func control(_ request: IoctlRequest, _ argument: UInt) throws(Errno) -> Int { throw .ENOTTY }
 
+  /// Opens the other side of a pseudo-terminal's master. See TIOCGPTPEER of ioctl_tty(2).
+  open func openPeer(_ flags: OpenFlags) throws(Errno) -> OpenFile { throw .ENOTTY }
+
   /// What poll(2) would report now. Files that are always ready need no `waitQueue`.
   open var readiness: PollEvents { [.POLLIN, .POLLOUT, .POLLRDNORM, .POLLWRNORM] }
   /// What is woken when `readiness` may have changed; nil where it never does.

@@ -21,10 +21,18 @@ final class FakeProcesses: TerminalProcesses {
   var currentSession: Int32 = 1
   var currentGroup: Int32 = 1
   var isSessionLeader = true
+  var isPrivileged = true
+  var fileSystemUser: UInt32 = 7
+  var controllingTerminal: ControllingTerminal?
   var sent: [(Signal, Int32)] = []
+  var hungUp: [Int32] = []
 
-  func isGroup(_ group: Int32, of session: Int32) -> Bool { group < 10 }
-  func setControllingTerminal(_ terminal: Terminal?) {}
+  func session(ofGroup group: Int32) -> Int32? { group < 10 ? 1 : group < 20 ? 2 : nil }
+  func releaseTerminal(ofSession session: Int32) { controllingTerminal = nil }
+  func hangUp(session: Int32, foreground: Int32) {
+    hungUp.append(session)
+    controllingTerminal = nil
+  }
   func send(_ signal: Signal, toGroup group: Int32) { sent.append((signal, group)) }
   func stopBackground(_ signal: Signal) throws(Errno) {
     sent.append((signal, currentGroup))
@@ -36,16 +44,16 @@ final class FakeProcesses: TerminalProcesses {
   let console = FakeConsole()
   let processes = FakeProcesses()
   let terminal: Terminal
+  let context: FileSystemContext
   let file: OpenFile
 
   init() throws {
     let machine = TestMachine()
     let root = MemoryFileSystem(machine.environment, typeName: "tmpfs")
-    let context = FileSystemContext(Namespace(machine.environment, root: root, source: []))
+    context = FileSystemContext(Namespace(machine.environment, root: root, source: []))
     terminal = Terminal(console, number: DeviceNumber(major: 4, minor: 64), clock: machine.environment.clock)
     terminal.processes = processes
-    terminal.session = 1
-    terminal.foregroundGroup = 1
+    terminal.takeControl()
     machine.environment.devices.register(TerminalDriver(terminal), .S_IFCHR, major: 4, minors: 64...64)
     try context.makeNode(
       Array("/tty".utf8), mode: FileMode(.S_IFCHR, FileMode(rawValue: 0o666)), device: DeviceNumber(major: 4, minor: 64)
@@ -112,8 +120,13 @@ final class FakeProcesses: TerminalProcesses {
   }
 
   @Test func signals() throws {
-    type("line\u{3}")
-    type("x\u{1c}\u{1a}y\n")
+    // What was typed in one go with the key is not echoed.
+    type("line")
+    type("lost\u{3}")
+    type("x")
+    type("\u{1c}")
+    type("\u{1a}")
+    type("y\n")
     #expect(processes.sent.map(\.0) == [.SIGINT, .SIGQUIT, .SIGTSTP])
     #expect(try read() == "y\n")
     #expect(console.output == "line^Cx^\\^Zy\r\n")
@@ -210,6 +223,8 @@ final class FakeProcesses: TerminalProcesses {
     #expect(try file.control(.TIOCGPGRP, buffer.address) == 0)
     #expect(try UserMemory.load(Int32.self, at: buffer.address) == 1)
     try UserMemory.store(Int32(99), at: buffer.address)
+    #expect(throws: Errno.ESRCH) { try file.control(.TIOCSPGRP, buffer.address) }
+    try UserMemory.store(Int32(12), at: buffer.address)
     #expect(throws: Errno.EPERM) { try file.control(.TIOCSPGRP, buffer.address) }
     try UserMemory.store(Int32(5), at: buffer.address)
     #expect(try file.control(.TIOCSPGRP, buffer.address) == 0)
@@ -224,11 +239,41 @@ final class FakeProcesses: TerminalProcesses {
   }
 
   @Test func hangUp() throws {
-    terminal.hangUp()
+    terminal.hangUp(leaderExits: true)
     #expect(try read() == "")
     #expect(throws: Errno.EIO) { try file.write("x") }
     #expect(file.readiness.contains(.POLLHUP))
-    #expect(processes.sent.last?.0 == .SIGHUP)
+    #expect(processes.hungUp == [1] && processes.sent.last?.0 == .SIGHUP)
+    #expect(throws: Errno.EIO) { try file.control(.TCGETS, 0) }
+    #expect(throws: Errno.ENOTTY) { try file.control(.TIOCSPGRP, 0) }
+    #expect(processes.controllingTerminal == nil && terminal.session == 0)
+  }
+
+  @Test func aLeaderWithoutATerminalTakesTheFirstThatItOpens() throws {
+    terminal.hangUp(leaderExits: false)
+    _ = try context.open("/tty", [.O_RDWR, .O_NOCTTY])
+    _ = try context.open("/tty", .O_WRONLY)
+    #expect(processes.controllingTerminal == nil)
+    processes.isSessionLeader = false
+    _ = try context.open("/tty", .O_RDWR)
+    #expect(processes.controllingTerminal == nil)
+    processes.isSessionLeader = true
+    let file = try context.open("/tty", .O_RDWR)
+    #expect(processes.controllingTerminal === terminal && terminal.session == 1 && terminal.foregroundGroup == 1)
+    #expect(try file.control(.TIOCSCTTY, 0) == 0)
+    // Another session's, unless the privileged insist.
+    processes.currentSession = 2
+    processes.currentGroup = 11
+    processes.controllingTerminal = nil
+    #expect(throws: Errno.EPERM) { try file.control(.TIOCSCTTY, 0) }
+    processes.isPrivileged = false
+    #expect(throws: Errno.EPERM) { try file.control(.TIOCSCTTY, 1) }
+    processes.isPrivileged = true
+    #expect(try file.control(.TIOCSCTTY, 1) == 0)
+    #expect(terminal.session == 2 && terminal.foregroundGroup == 11)
+    #expect(try file.control(.TIOCNOTTY, 0) == 0)
+    #expect(processes.sent.map(\.0) == [.SIGHUP, .SIGCONT] && terminal.session == 0)
+    #expect(throws: Errno.ENOTTY) { try file.control(.TIOCNOTTY, 0) }
   }
 }
 
@@ -323,7 +368,7 @@ final class FakeProcesses: TerminalProcesses {
       Set(try context.open("/dev").names()) == [
         ".", "..", "null", "zero", "full", "random", "urandom", "kmsg", "tty", "console", "fd", "stdin", "stdout",
         "stderr",
-        "shm", "pts",
+        "shm", "pts", "ptmx", "ttyS0",
       ])
     #expect(try context.readlink("/dev/stdin") == "/proc/self/fd/0")
     #expect(try context.stat("/dev/shm").st_mode.rawValue == 0o041777)

@@ -10,10 +10,11 @@ import json
 import os
 import resource
 import signal
+import stat
 import sys
 
 CLONE_NEWNS = 0x00020000
-MS_BIND, MS_REC, MS_PRIVATE, MS_NOSUID = 4096, 16384, 1 << 18, 2
+MS_BIND, MS_REC, MS_PRIVATE, MS_NOSUID, MS_NOEXEC = 4096, 16384, 1 << 18, 2, 8
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -45,6 +46,10 @@ def main():
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         os.symlink(f"/proc/self/fd/{number}", f"{root}/dev/{name}")
     os.mkdir(root + "/dev/shm", 0o1777)
+    os.mkdir(root + "/dev/pts", 0o755)
+    _mount("devpts", root + "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "gid=5,mode=620,ptmxmode=000")
+    os.mknod(root + "/dev/ptmx", stat.S_IFCHR | 0o666, os.makedev(5, 2))
+    os.chmod(root + "/dev/ptmx", 0o666)
     _mount("proc", root + "/proc", "proc", 0)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_STACK, (8 << 20, resource.RLIM_INFINITY))

@@ -75,14 +75,7 @@ extension UserProcess {
 
   /// Whether no process of the group has a parent in the session but outside the group: nobody would continue it, so
   /// the terminal's stopping signals do not stop it. See credentials(7).
-  var groupIsOrphaned: Bool {
-    for process in system.processes where process.group == group && process.exitStatus == nil {
-      if let parent = system.process(process.parentPID), parent.group != group, parent.session == session {
-        return false
-      }
-    }
-    return true
-  }
+  var groupIsOrphaned: Bool { system.isOrphaned(group) }
 
   /// Stops every thread when it next leaves the kernel.
   func stop(by signal: Signal) {

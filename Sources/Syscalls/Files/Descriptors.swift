@@ -228,6 +228,9 @@ func ioctl(_ thread: Thread, _ descriptor: Descriptor, _ request: IoctlRequest, 
       return 0
     default: throw .ENOTTY
     }
+  case .TIOCGPTPEER:
+    let flags = OpenFlags(rawValue: UInt32(truncatingIfNeeded: argument.value)).intersection(.known)
+    return Int(try files.insert(try file.openPeer(flags), closeOnExec: flags.contains(.O_CLOEXEC)))
   case .FICLONE:
     let source = try files.file(at: Int32(truncatingIfNeeded: argument.value))
     return try refuseClone(source, to: file)

@@ -1,0 +1,183 @@
+internal import Kernel
+public import LinuxABI
+internal import Support
+public import VFSCore
+
+/// devpts: a directory with a node for each pseudo-terminal whose master is open, and `ptmx`, which makes them. See
+/// pts(4).
+public final class PseudoTerminalFileSystem: FileSystem {
+  /// Owners and permissions of the nodes that appear.
+  private var uid: UInt32?
+  private var gid: UInt32?
+  private var mode: UInt32 = 0o600
+  private var ptmxMode: UInt32 = 0
+  fileprivate let registry: PseudoTerminals
+  /// Which numbers are in use, a bit for each.
+  private var used: [UInt64] = []
+
+  /// - Parameter options: As mount(2) takes them: `uid=`, `gid=`, `mode=`, `ptmxmode=`, `newinstance`.
+  /// - Throws: `EINVAL`.
+  init(_ registry: PseudoTerminals, _ environment: FileSystemEnvironment, options: [UInt8]) throws(Errno) {
+    self.registry = registry
+    super.init(
+      environment, typeName: "devpts", magic: FilesystemMagic.DEVPTS_SUPER_MAGIC, childPolicy: .complete)
+    try parse(options)
+    let top = Inode(self, number: 1, mode: FileMode(.S_IFDIR, FileMode(rawValue: 0o755)))
+    top.linkCount = 2
+    setRoot(top)
+    let ptmx = Inode(self, number: 2, mode: FileMode(.S_IFCHR, FileMode(rawValue: ptmxMode)))
+    ptmx.device = PseudoTerminals.multiplexer
+    root.add(Dentry([UInt8]("ptmx".utf8), ptmx, parent: root))
+  }
+
+  private func parse(_ options: [UInt8]) throws(Errno) {
+    for option in options.split(separator: UInt8(ascii: ",")) where !option.elementsEqual("newinstance".utf8) {
+      let parts = option.split(separator: UInt8(ascii: "="), maxSplits: 1)
+      guard parts.count == 2, let name = parts.first else { throw .EINVAL }
+      let isOctal = name.elementsEqual("mode".utf8) || name.elementsEqual("ptmxmode".utf8)
+      var value: UInt32 = 0
+      for byte in parts[1] {
+        guard byte >= 0x30, byte < (isOctal ? 0x38 : 0x3a) else { throw .EINVAL }
+        let (product, overflow) = value.multipliedReportingOverflow(by: isOctal ? 8 : 10)
+        let (sum, carry) = product.addingReportingOverflow(UInt32(byte - 0x30))
+        if overflow || carry { throw .EINVAL }
+        value = sum
+      }
+      if name.elementsEqual("uid".utf8) {
+        uid = value
+      } else if name.elementsEqual("gid".utf8) {
+        gid = value
+      } else if name.elementsEqual("mode".utf8) {
+        mode = value & 0o7777
+      } else if name.elementsEqual("ptmxmode".utf8) {
+        ptmxMode = value & 0o7777
+      } else {
+        throw .EINVAL
+      }
+    }
+    var text = TextBuffer()
+    if let uid {
+      text.append("uid=")
+      text.append(decimal: UInt(uid))
+      text.append(",")
+    }
+    if let gid {
+      text.append("gid=")
+      text.append(decimal: UInt(gid))
+      text.append(",")
+    }
+    text.append("mode=")
+    appendMode(mode, &text)
+    text.append(",ptmxmode=")
+    appendMode(ptmxMode, &text)
+    optionText = text.bytes
+  }
+  private func appendMode(_ mode: UInt32, _ text: inout TextBuffer) {
+    for shift: UInt32 in [9, 6, 3, 0] where shift < 9 || mode >> 9 != 0 {
+      text.append(byte: UInt8(ascii: "0") + UInt8(mode >> shift & 7))
+    }
+  }
+
+  /// Makes a pseudo-terminal and its node. See ptmx(4).
+  ///
+  /// - Throws: `ENOSPC` when there are too many, `ENOMEM`.
+  fileprivate func open(_ path: Path, _ flags: OpenFlags) throws(Errno) -> OpenFile {
+    let frames = environment.frames
+    guard registry.count < registry.limit else { throw .ENOSPC }
+    guard frames.freeFrames > frames.reserve else { throw .ENOMEM }
+    var word = 0
+    while word < used.count, used[word] == .max { word += 1 }
+    if word == used.count { used.append(0) }
+    let bit = (~used[word]).trailingZeroBitCount
+    used[word] |= 1 << UInt64(bit)
+    registry.count += 1
+
+    let pseudoTerminal = PseudoTerminal(word << 6 + bit, clock: environment.clock, processes: registry.processes)
+    guard let terminal = pseudoTerminal.terminal else { throw .EIO }
+    let inode = PseudoTerminalInode(
+      self, pseudoTerminal, mode: mode, uid: uid ?? registry.processes?.fileSystemUser ?? 0, gid: gid ?? 0)
+    inode.device = terminal.number
+    var name = TextBuffer()
+    name.append(decimal: UInt(pseudoTerminal.index))
+    let dentry = Dentry(name.bytes, inode, parent: root)
+    root.add(dentry)
+    return PseudoTerminalMaster(path, flags, pseudoTerminal, terminal, node: Path(mount(for: path), dentry), self)
+  }
+
+  /// The mount through which a slave is reached from its master.
+  private func mount(for path: Path) -> Mount {
+    path.mount.fileSystem === self ? path.mount : registry.mount ?? path.mount
+  }
+
+  /// Takes a node away.
+  func remove(_ pseudoTerminal: PseudoTerminal, _ dentry: Dentry) {
+    root.remove(dentry)
+    dentry.inode.linkCount = 0
+    used[pseudoTerminal.index >> 6] &= ~(1 << UInt64(pseudoTerminal.index & 63))
+    registry.count -= 1
+  }
+}
+
+/// The node of a slave.
+final class PseudoTerminalInode: Inode {
+  private let pseudoTerminal: PseudoTerminal
+
+  init(_ fileSystem: FileSystem, _ pseudoTerminal: PseudoTerminal, mode: UInt32, uid: UInt32, gid: UInt32) {
+    self.pseudoTerminal = pseudoTerminal
+    super.init(
+      fileSystem, number: UInt64(pseudoTerminal.index) + 3, mode: FileMode(.S_IFCHR, FileMode(rawValue: mode)),
+      uid: uid, gid: gid)
+  }
+
+  override func open(_ path: Path, _ flags: OpenFlags) throws(Errno) -> OpenFile {
+    guard let terminal = pseudoTerminal.terminal, !pseudoTerminal.isLocked else { throw .EIO }
+    return try terminal.open(path, flags)
+  }
+}
+
+/// The driver of /dev/ptmx, and what all devpts of the machine have in common.
+public final class PseudoTerminals: DeviceDriver {
+  fileprivate let processes: (any TerminalProcesses)?
+  /// Pseudo-terminals that there are, and that there may be: they take some of the kernel's memory.
+  public fileprivate(set) var count = 0
+  public let limit: Int
+  /// Where /dev/ptmx makes its nodes: the first devpts that was mounted.
+  private var main: PseudoTerminalFileSystem?
+  public var mount: Mount?
+
+  static var multiplexer: DeviceNumber { DeviceNumber(major: 5, minor: 2) }
+
+  public init(_ environment: FileSystemEnvironment, processes: (any TerminalProcesses)?) {
+    self.processes = processes
+    limit = min(4096, max(environment.frames.totalFrames / 64, 16))
+  }
+
+  /// Makes a devpts.
+  ///
+  /// - Throws: `EINVAL` for an option that it does not have.
+  public func makeFileSystem(
+    _ environment: FileSystemEnvironment, options: [UInt8]
+  ) throws(Errno) -> PseudoTerminalFileSystem {
+    let made = try PseudoTerminalFileSystem(self, environment, options: options)
+    if main == nil { main = made }
+    return made
+  }
+
+  /// The type for mount(2) and /proc/filesystems.
+  public func type(_ environment: FileSystemEnvironment) -> FileSystemType {
+    FileSystemType(name: Array("devpts".utf8)) { [self] (_, options) throws(Errno) in
+      try makeFileSystem(environment, options: options)
+    }
+  }
+
+  public func open(_ path: Path, _ flags: OpenFlags) throws(Errno) -> OpenFile {
+    guard let fileSystem = path.inode.fileSystem as? PseudoTerminalFileSystem ?? main else { throw .ENODEV }
+    return try fileSystem.open(path, flags)
+  }
+
+  /// Makes /dev/ptmx known.
+  public func register(in devices: DeviceRegistry) {
+    let number = Self.multiplexer
+    devices.register(self, .S_IFCHR, major: number.major, minors: number.minor...number.minor)
+  }
+}
