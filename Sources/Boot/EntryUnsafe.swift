@@ -68,5 +68,6 @@ nonisolated(unsafe) private var syscalls: Unmanaged<SyscallTable>?
 
 /// The way back to the program has something to do.
 @c public func kernel_exit_work(_ frame: UnsafeMutableRawPointer) {
-  Thread.currentThread.leaveKernel()
+  if Thread.withCurrent({ $0.leaveKernel() }) { return }
+  Thread.endCurrent()
 }

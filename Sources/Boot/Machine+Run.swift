@@ -16,8 +16,7 @@ extension Machine {
   func run() -> Never {
     var stages = stages
     interrupts.setHandler(InterruptTable.timerVector) { [self] in
-      timers.expire()
-      if scheduler.hasReady { CPU.exitWork = true }
+      scheduler.timerInterrupt()
     }
     calibration.scheduleRefinement(clock, timers)
     report(parameters.diagnostics)
@@ -227,6 +226,7 @@ extension Machine {
   private func makeSystem(_ random: RandomSource) -> System {
     do throws(Errno) {
       let zeroFrame = try frames.allocate(.kernel, zeroed: true)
+      frames.markReserved(zeroFrame.number, zeroFrame.number + 1)
       let data = try VdsoData(following: clock, frames)
       var vdso = [data.frame]
       for physical in stride(from: Image.vdsoStart, to: Image.vdsoEnd, by: pageSize) {

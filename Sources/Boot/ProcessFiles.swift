@@ -183,10 +183,10 @@ final class MachineFiles: MachineInformation {
   var systemTime: UInt64 { 0 }
   var bootTime: UInt64 { machine.clock.scale.realtimeOffset / 1_000_000_000 }
   var processorCount: Int { 1 }
-  var runnableCount: Int { 1 }
-  var threadCount: Int { system.processes.reduce(0) { $0 + $1.threads.count } }
-  var forkCount: UInt64 { UInt64(lastProcessID) }
-  var lastProcessID: Int32 { system.processes.reduce(1) { max($0, $1.pid) } }
+  var runnableCount: Int { machine.scheduler.runnableCount }
+  var threadCount: Int { system.threadCount }
+  var forkCount: UInt64 { system.forkCount }
+  var lastProcessID: Int32 { system.lastPID }
   var contextSwitches: UInt64 { machine.scheduler.switchCount }
   var interruptCount: UInt64 { machine.interrupts.count }
   var kernelMemory: (pageTables: UInt64, stacks: UInt64, heap: UInt64) {

@@ -44,7 +44,7 @@ public final class KernelStacks {
   /// Gives a stack back. Nothing may run on it.
   public func free(_ top: UInt) {
     let bottom = top - UInt(Task.stackPages * pageSize)
-    table.update(bottom, top) { address, entry, _ in
+    table.update(bottom, top, frames) { address, entry, _ in
       frames.release(entry.frame)
       CPU.invalidate(address)
       return .empty

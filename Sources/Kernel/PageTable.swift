@@ -30,6 +30,11 @@ public struct PageTableEntry: Equatable, BitwiseCopyable, Sendable {
     public static var global: Flags { Flags(rawValue: 256) }
     /// Not present, but the frame is kept: a page under PROT_NONE. A bit that the CPU ignores.
     public static var setAside: Flags { Flags(rawValue: 1 << 9) }
+    /// On level 1, with `writable` off: the last-level table below belongs to several page tables. A bit that the CPU ignores.
+    public static var sharedTable: Flags { Flags(rawValue: 1 << 10) }
+    /// On the last level: a page of a shared mapping, which stays writable when its table is copied. A bit that the CPU
+    /// ignores.
+    public static var sharedMapping: Flags { Flags(rawValue: 1 << 11) }
     public static var noExecute: Flags { Flags(rawValue: 1 << 63) }
   }
 
@@ -93,7 +98,7 @@ public struct PageTable: BitwiseCopyable, Sendable {
       let entry = PhysicalMemory.load(PageTableEntry.self, at: location)
       if entry.isPresent {
         if entry.has(.large) { throw .EEXIST }
-        table = entry.physical
+        table = entry.has(.sharedTable) ? try makeOwnTable(location, entry, frames) : entry.physical
       } else {
         let isUser = address < AddressLayout.kernelBase
         table = try frames.allocate(isUser ? .user : .kernel, zeroed: true).physical
@@ -105,14 +110,19 @@ public struct PageTable: BitwiseCopyable, Sendable {
     return table &+ Self.index(address, level: level) &* 8
   }
 
-  /// The entry that maps `address`, if any, and its level.
+  /// The entry that maps `address`, if any, and its level. It is not writable where its table is shared.
   public func lookup(_ address: UInt) -> (entry: PageTableEntry, level: UInt)? {
     var table = root
     var at: UInt = 3
+    var isShared = false
     while true {
-      let entry = PhysicalMemory.load(PageTableEntry.self, at: table &+ Self.index(address, level: at) &* 8)
+      var entry = PhysicalMemory.load(PageTableEntry.self, at: table &+ Self.index(address, level: at) &* 8)
       guard entry.isPresent else { return nil }
-      if at == 0 || entry.has(.large) { return (entry, at) }
+      if at == 0 || entry.has(.large) {
+        if isShared { entry.rawValue &= ~PageTableEntry.Flags.writable.rawValue }
+        return (entry, at)
+      }
+      isShared = entry.has(.sharedTable)
       table = entry.physical
       at -= 1
     }
@@ -125,11 +135,50 @@ public struct PageTable: BitwiseCopyable, Sendable {
     PhysicalMemory.store(entry, at: try makeEntryLocation(address, frames))
   }
 
-  /// Calls `body` with each last-level entry that names a frame, and each 2 MiB entry, in `start..<end`; what it returns replaces the entry.
-  /// Missing tables are skipped as a whole. No flush.
+  /// Calls `body` with each last-level entry that names a frame, and each 2 MiB entry, in `start..<end`; what it returns
+  /// replaces the entry. Missing tables are skipped as a whole. No flush.
+  ///
+  /// Tables that others share become this table's own; where no memory is left for that, their entries stay as they are
+  /// (`makeOwnTables` finds that out before).
   public func update(
-    _ start: UInt, _ end: UInt, _ body: (_ address: UInt, _ entry: PageTableEntry, _ level: UInt) -> PageTableEntry
+    _ start: UInt, _ end: UInt, _ frames: FrameAllocator,
+    _ body: (_ address: UInt, _ entry: PageTableEntry, _ level: UInt) -> PageTableEntry
   ) {
+    walk(start, end) { location, entry, address, stop in
+      if entry.has(.large) {
+        let replaced = body(address, entry, 1)
+        if replaced != entry { PhysicalMemory.store(replaced, at: location) }
+        return
+      }
+      var table = entry.physical
+      if entry.has(.sharedTable) {
+        guard Self.mapsSomething(table, address, stop), let own = try? makeOwnTable(location, entry, frames) else {
+          return
+        }
+        table = own
+      }
+      Self.forEachEntry(table, address, stop) { at, address, leaf in
+        let replaced = body(address, leaf, 0)
+        if replaced != leaf { PhysicalMemory.store(replaced, at: at) }
+      }
+    }
+  }
+
+  /// Calls `body` as `update` does, changing nothing.
+  public func forEach(
+    _ start: UInt, _ end: UInt, _ body: (_ address: UInt, _ entry: PageTableEntry, _ level: UInt) -> Void
+  ) {
+    walk(start, end) { _, entry, address, stop in
+      if entry.has(.large) { return body(address, entry, 1) }
+      Self.forEachEntry(entry.physical, address, stop) { _, address, leaf in body(address, leaf, 0) }
+    }
+  }
+
+  /// Calls `body` with each entry of level 1 that maps something in `start..<end`, and the part of the range below it.
+  func walk<Failure: Error>(
+    _ start: UInt, _ end: UInt,
+    _ body: (_ location: UInt, _ entry: PageTableEntry, _ start: UInt, _ end: UInt) throws(Failure) -> Void
+  ) throws(Failure) {
     var address = start
     while address < end {
       guard let directory = entryLocation(address, level: 1) else {
@@ -142,26 +191,30 @@ public struct PageTable: BitwiseCopyable, Sendable {
       }
       let entry = PhysicalMemory.load(PageTableEntry.self, at: directory)
       let spanEnd = (address & ~UInt(largePageSize - 1)) + UInt(largePageSize)
-      if !entry.isPresent {
-        address = spanEnd
-      } else if entry.has(.large) {
-        let replaced = body(address, entry, 1)
-        if replaced != entry { PhysicalMemory.store(replaced, at: directory) }
-        address = spanEnd
-      } else {
-        var location = entry.physical + Self.index(address, level: 0) * 8
-        let stop = min(spanEnd, end)
-        while address < stop {
-          let leaf = PhysicalMemory.load(PageTableEntry.self, at: location)
-          if leaf.isMapped {
-            let replaced = body(address, leaf, 0)
-            if replaced != leaf { PhysicalMemory.store(replaced, at: location) }
-          }
-          location += 8
-          address += UInt(pageSize)
-        }
-      }
+      // A large page may be set aside.
+      if entry.isMapped { try body(directory, entry, address, min(spanEnd, end)) }
+      address = spanEnd
     }
+  }
+
+  @inline(__always)
+  private static func forEachEntry(
+    _ table: UInt, _ start: UInt, _ end: UInt, _ body: (_ location: UInt, _ address: UInt, PageTableEntry) -> Void
+  ) {
+    var address = start
+    var location = table + index(start, level: 0) * 8
+    while address < end {
+      let leaf = PhysicalMemory.load(PageTableEntry.self, at: location)
+      if leaf.isMapped { body(location, address, leaf) }
+      location += 8
+      address += UInt(pageSize)
+    }
+  }
+
+  private static func mapsSomething(_ table: UInt, _ start: UInt, _ end: UInt) -> Bool {
+    var found = false
+    forEachEntry(table, start, end) { _, _, _ in found = true }
+    return found
   }
 
   /// Gives back last-level tables that lie wholly in `start..<end`, which maps nothing.
@@ -185,7 +238,7 @@ public struct PageTable: BitwiseCopyable, Sendable {
     }
   }
 
-  /// Gives back all tables of the program's half, which must map nothing any more, and the root.
+  /// Gives back everything in the program's half, frames and tables, and the root.
   public func destroy(_ frames: FrameAllocator) {
     for slot in 0..<UInt(AddressLayout.kernelSlot) { release(root + slot * 8, level: 2, frames) }
     frames.release(PageFrame(physical: root))
@@ -193,9 +246,18 @@ public struct PageTable: BitwiseCopyable, Sendable {
 
   private func release(_ location: UInt, level: UInt, _ frames: FrameAllocator) {
     let entry = PhysicalMemory.load(PageTableEntry.self, at: location)
-    guard entry.isPresent, !entry.has(.large) else { return }
+    guard entry.isMapped else { return }
+    if entry.has(.large) {
+      for i in 0..<UInt32(512) { frames.release(PageFrame(number: entry.frame.number + i)) }
+      return
+    }
     if level > 0 {
       for i in 0..<UInt(512) { release(entry.physical + i * 8, level: level - 1, frames) }
+    } else if !entry.has(.sharedTable) || !frames.isShared(entry.frame) {
+      for at in stride(from: entry.physical, to: entry.physical + UInt(pageSize), by: 8) {
+        let leaf = PhysicalMemory.load(PageTableEntry.self, at: at)
+        if leaf.isMapped { frames.release(leaf.frame) }
+      }
     }
     frames.release(entry.frame)
   }

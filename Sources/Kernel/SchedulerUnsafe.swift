@@ -1,25 +1,41 @@
 internal import Platform
 
-/// Chooses what runs. One CPU, one queue, first come first served; the program is preempted by the timer, the kernel never.
-public final class Scheduler {
+/// Chooses what runs: fairly by virtual time, after all tasks with a real-time priority. One CPU; the program is preempted
+/// by the timer and by wake-ups, the kernel never.
+@safe public final class Scheduler {
   public let timers: TimerQueue
   /// Length of a time slice in nanoseconds while another task waits.
-  public static let sliceNanoseconds: UInt64 = 4_000_000
+  public static let sliceNanoseconds: UInt64 = 3_000_000
+  /// How far a task that slept may lag behind those that ran: it runs before them for as long.
+  private static var sleeperCredit: UInt64 { 3_000_000 }
+  /// How far a woken task must lag behind the running one to run in its place.
+  private static var wakeUpGranularity: UInt64 { 1_000_000 }
 
-  private var first: Task?
-  private var last: Task?
+  private var ready = ReadyQueue()
   private var running: Task?
   /// A task that ended: its stack may go once another runs.
   private var ended: Task?
   /// Called with an ended task's place on another stack; the personality frees its kernel stack there.
   public var reap: ((Task) -> Void)?
+  /// Until when `running` has been charged for its time.
+  private var chargedUntil: UInt64 = 0
+  private var sliceEnd = UInt64.max
+  /// No ready task has had less virtual time; only grows.
+  private var leastVirtualTime: UInt64 = 0
+  /// The running task is to make room when it next leaves the kernel.
+  private var wantsSwitch = false
+  /// Between `takeNext` and the switch: where the old stack pointer goes, and the new one.
+  private var outgoing: UnsafeMutablePointer<UInt64>?
+  private var incoming: UInt64 = 0
 
   public init(timers: TimerQueue) { self.timers = timers }
 
   /// How often the CPU went over to another task.
   public private(set) var switchCount: UInt64 = 0
 
-  public var hasReady: Bool { first != nil }
+  public var hasReady: Bool { !ready.isEmpty }
+  /// Tasks that run or could.
+  public var runnableCount: Int { ready.count + (idleSince == nil ? 1 : 0) }
 
   private var idleTotal: UInt64 = 0
   private var idleSince: UInt64?
@@ -32,8 +48,16 @@ public final class Scheduler {
   /// Whether `task` is the one that runs, or on whose stack the CPU idles.
   public func isCurrent(_ task: Task) -> Bool { running === task }
 
+  /// Nanoseconds that the running task has not been charged for yet.
+  var timeSinceCharge: UInt64 { idleSince == nil ? timers.now() &- chargedUntil : 0 }
+
   /// Makes `task` the one that runs, before there is any other: boot's last step, together with `enter`.
   public func adopt(_ task: Task) {
+    chargedUntil = timers.now()
+    take(over: task)
+  }
+
+  private func take(over task: Task) {
     running = task
     task.state = .running
     // SAFETY: `running` holds the task for as long as the pointer stands.
@@ -42,110 +66,240 @@ public final class Scheduler {
     task.willRun()
   }
 
-  private func append(_ task: Task) {
-    if let last { last.next = task } else { first = task }
-    last = task
+  // MARK: Shares
+
+  /// Brings the running task's share up to date.
+  private func charge(_ now: UInt64) {
+    guard let task = running else { return }
+    task.share.charge(now &- chargedUntil)
+    chargedUntil = now
+    var least = task.share.virtualTime
+    if let first = ready.first, first.share.realTimePriority == 0,
+      Int64(bitPattern: first.share.virtualTime &- least) < 0
+    {
+      least = first.share.virtualTime
+    }
+    if task.share.realTimePriority == 0, Int64(bitPattern: least &- leastVirtualTime) > 0 { leastVirtualTime = least }
   }
 
-  /// Starts a new task: its `start` runs when its turn comes.
+  /// Sets what share of the CPU a task gets.
+  ///
+  /// - Parameters:
+  ///   - nice: -20 to 19.
+  ///   - realTimePriority: 1 to 99 for SCHED_FIFO and SCHED_RR, else 0.
+  public func setShare(
+    of task: Task, nice: Int32, isIdlePolicy: Bool, realTimePriority: Int32, isRoundRobin: Bool
+  ) {
+    task.share.setNice(nice, isIdlePolicy: isIdlePolicy)
+    task.share.isRoundRobin = isRoundRobin
+    guard task.share.realTimePriority != realTimePriority else { return }
+    task.share.realTimePriority = realTimePriority
+    task.share.virtualTime = leastVirtualTime
+    if task.state == .ready { ready.rebuild() }
+    if let running, let first = ready.first, first.share.precedes(running.share) { requestSwitch() }
+  }
+
+  private func enqueue(_ task: Task, _ now: UInt64) {
+    task.state = .ready
+    ready.push(task)
+    if sliceEnd == .max {
+      sliceEnd = now &+ Self.sliceNanoseconds
+      timers.arm(sliceEnd: sliceEnd)
+    }
+  }
+
+  /// Starts a new task: its `start` runs when its turn comes, after those that run already.
   public func add(_ task: Task) {
     // SAFETY: the task lives until it has ended: the queue holds it, then `running` does.
     task.savedStackPointer = unsafe CPU.prepareStack(
-      top: task.stackTop,
+      top: task.stackTop - task.reservedStackBytes,
       entry: { argument in
-        let task = unsafe Unmanaged<Task>.fromOpaque(argument.unsafelyUnwrapped).takeUnretainedValue()
-        task.scheduler.finishSwitch()
-        task.start()
+        // SAFETY: as above; no reference is held that the task's end would not give back.
+        unsafe Unmanaged<Task>.fromOpaque(argument.unsafelyUnwrapped)._withUnsafeGuaranteedRef { task in
+          task.scheduler.finishSwitch()
+          task.start()
+        }
       },
       argument: Unmanaged.passUnretained(task).toOpaque())
-    task.state = .ready
-    append(task)
+    let now = timers.now()
+    charge(now)
+    task.share.virtualTime = leastVirtualTime &+ Self.sliceNanoseconds / 2
+    enqueue(task, now)
   }
+
+  // MARK: Waking
 
   /// Ends the sleep of `task`, if it sleeps.
   public func wake(_ task: Task, _ reason: WakeReason) {
     guard task.state == .blocked else { return }
     task.wakeReason = reason
-    task.state = .ready
-    append(task)
-    if running !== task { CPU.exitWork = true }
+    let now = timers.now()
+    if idleSince == nil { charge(now) }
+    // Who slept long goes before those that ran, but not for long.
+    let earliest = leastVirtualTime &- Self.sleeperCredit
+    if Int64(bitPattern: task.share.virtualTime &- earliest) < 0 { task.share.virtualTime = earliest }
+    enqueue(task, now)
+    guard let running, running !== task, running.state == .running else { return }
+    if task.share.realTimePriority != running.share.realTimePriority {
+      if task.share.realTimePriority > running.share.realTimePriority { requestSwitch() }
+    } else if task.share.realTimePriority == 0,
+      Int64(bitPattern: running.share.virtualTime &- task.share.virtualTime) > Int64(Self.wakeUpGranularity)
+    {
+      requestSwitch()
+    }
+  }
+
+  private func requestSwitch() {
+    wantsSwitch = true
+    CPU.exitWork = true
   }
 
   /// Ends an interruptible sleep because a signal came.
   public func interrupt(_ task: Task) {
     task.hasInterrupt = true
     if task === running { CPU.exitWork = true }
-    if task.state == .blocked, task.isInterruptible { wake(task, .interrupted) }
+    if task.state == .blocked, task.sleepMode == .interruptible { wake(task, .interrupted) }
   }
 
+  /// Ends a sleep that only the end of the task may end, besides interruptible ones.
+  public func kill(_ task: Task) {
+    task.isKilled = true
+    interrupt(task)
+    if task.state == .blocked, task.sleepMode == .killable { wake(task, .interrupted) }
+  }
+
+  /// Serves the timer interrupt: timers that are due, and the end of a slice.
+  public func timerInterrupt() {
+    timers.expire()
+    if ready.isEmpty {
+      sliceEnd = .max
+      return
+    }
+    let now = timers.now()
+    if now >= sliceEnd, idleSince == nil, let running {
+      charge(now)
+      sliceEnd = now &+ Self.sliceNanoseconds
+      if let first = ready.first {
+        let isPeer = first.share.realTimePriority == running.share.realTimePriority
+        if first.share.realTimePriority > running.share.realTimePriority
+          || (isPeer
+            && (running.share.realTimePriority == 0 ? first.share.precedes(running.share) : running.share.isRoundRobin))
+        {
+          requestSwitch()
+        }
+      }
+    }
+    timers.arm(sliceEnd: sliceEnd)
+  }
+
+  // MARK: Sleeping and switching
+
   /// Puts the current task to sleep until `wake`. See `WaitQueue.sleep`.
-  func block(until deadline: UInt64?, interruptible: Bool) -> WakeReason {
+  func block(until deadline: UInt64?, _ mode: SleepMode) -> WakeReason {
     guard let task = running else { fatalError("nothing runs") }
-    if interruptible, task.hasInterrupt { return .interrupted }
-    if let deadline, timers.now() >= deadline { return .timedOut }
-    task.state = .blocked
-    task.isInterruptible = interruptible
+    if mode == .interruptible ? task.hasInterrupt : mode == .killable && task.isKilled { return .interrupted }
+    let now = timers.now()
+    if let deadline, now >= deadline { return .timedOut }
+    task.sleepMode = mode
     var timer: TimerEntry?
     if let deadline {
       timer = TimerEntry { [self] in wake(task, .timedOut) }
       timers.add(timer!, at: deadline)
     }
-    switchAway()
+    charge(now)
+    task.state = .blocked
+    switchAway(now)
     if let timer { timers.cancel(timer) }
     return task.wakeReason
   }
 
   /// Sleeps until the deadline or a signal.
   public func sleep(until deadline: UInt64?, interruptible: Bool = true) -> WakeReason {
-    block(until: deadline, interruptible: interruptible)
+    block(until: deadline, interruptible ? .interruptible : .uninterruptible)
   }
 
-  /// Lets others run first.
+  /// Lets another task run first, whatever its share. See sched_yield(2).
   public func yield() {
-    guard let task = running, first != nil else { return }
-    task.state = .ready
-    append(task)
-    switchAway()
+    guard let first = ready.first, let task = running else { return }
+    let now = timers.now()
+    charge(now)
+    if first.share.realTimePriority < task.share.realTimePriority { return }
+    goOn(requeues: true, now)
   }
 
-  /// Ends the current task.
-  public func exit() -> Never {
-    guard let task = running else { fatalError("nothing runs") }
-    task.state = .dead
-    ended = task
-    switchAway()
-    fatalError("a dead task ran")
+  /// Goes over to a task that should run rather than the current one, if that was found out meanwhile. For the way out of
+  /// the kernel.
+  public func preempt() {
+    guard wantsSwitch else { return }
+    wantsSwitch = false
+    guard let task = running, let first = ready.first else { return }
+    let now = timers.now()
+    charge(now)
+    if first.share.precedes(task.share) || task.share.isRoundRobin { goOn(requeues: true, now) }
   }
 
-  private func switchAway() {
-    guard let old = running else { fatalError("nothing runs") }
-    if first == nil {
+  /// Ends the current task, and does not return. What the caller holds a reference to is never given back.
+  public func exit() { switchAway(markEnd()) }
+
+  @inline(never)
+  private func markEnd() -> UInt64 {
+    let now = timers.now()
+    charge(now)
+    ended = running
+    ended?.state = .dead
+    return now
+  }
+
+  private func switchAway(_ start: UInt64) {
+    var now = start
+    if ready.isEmpty {
       // The task that just went to sleep keeps its stack while the CPU idles: no switch when it is the next to run.
-      idleSince = timers.now()
+      idleSince = now
+      sliceEnd = .max
       repeat {
         timers.arm(sliceEnd: nil)
         CPU.idle()
-      } while first == nil
-      idleTotal &+= timers.now() &- (idleSince ?? 0)
+      } while ready.isEmpty
+      now = timers.now()
+      idleTotal &+= now &- start
       idleSince = nil
     }
-    guard let new = first else { fatalError("nothing to run") }
-    first = new.next
-    if first == nil { last = nil }
-    new.next = nil
-    new.state = .running
-    timers.arm(sliceEnd: first == nil ? nil : timers.now() + Self.sliceNanoseconds)
-    if new === old { return }
-    switchCount &+= 1
-    old.didStop()
-    running = new
-    // SAFETY: `running` holds the task for as long as the pointer stands.
-    unsafe CPU.thread = Unmanaged.passUnretained(new).toOpaque()
-    CPU.setKernelStack(top: new.stackTop)
-    new.willRun()
+    goOn(requeues: false, now)
+  }
+
+  /// Goes over to the first of the ready tasks. No frame from here up to the switch holds a reference to a task: the frames
+  /// of one that ends are never left.
+  private func goOn(requeues: Bool, _ now: UInt64) {
+    guard takeNext(requeues, now) else { return }
     // SAFETY: both tasks' stacks are mapped and whole; the old one goes on here when it is switched back to.
-    unsafe CPU.switchStack(save: &old.savedStackPointer, load: new.savedStackPointer)
+    unsafe CPU.switchStack(save: outgoing.unsafelyUnwrapped, load: incoming)
     finishSwitch()
+  }
+
+  /// Makes the first of the ready tasks the running one; false when it is so already.
+  @inline(never)
+  private func takeNext(_ requeues: Bool, _ now: UInt64) -> Bool {
+    guard let current = running, let next = ready.pop() else { fatalError("nothing to run") }
+    if requeues {
+      current.state = .ready
+      ready.push(current)
+    }
+    wantsSwitch = false
+    chargedUntil = now
+    sliceEnd = ready.isEmpty ? .max : now &+ Self.sliceNanoseconds
+    timers.arm(sliceEnd: ready.isEmpty ? nil : sliceEnd)
+    if next === current {
+      next.state = .running
+      return false
+    }
+    switchCount &+= 1
+    current.didStop()
+    // SAFETY: the old task is held by the queue of ready tasks, by what will wake it, or by `ended`; its stack pointer has
+    // an address of its own in the object.
+    unsafe withUnsafeMutablePointer(to: &current.savedStackPointer) { unsafe outgoing = $0 }
+    incoming = next.savedStackPointer
+    take(over: next)
+    return true
   }
 
   /// The other half of a switch, on the new task's stack.

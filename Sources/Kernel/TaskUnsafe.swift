@@ -13,14 +13,16 @@ open class Task {
   public let stackTop: UInt
   public internal(set) var state = State.ready
   var savedStackPointer: UInt64 = 0
-  /// The next task in the run queue.
-  var next: Task?
   /// How a sleep ended; set by whoever ends it.
   var wakeReason = WakeReason.woken
-  /// The task sleeps in a way that a signal may end.
-  public internal(set) var isInterruptible = false
+  /// What may end the sleep besides a wake-up.
+  public internal(set) var sleepMode = SleepMode.uninterruptible
   /// A signal waits for this task: interruptible sleeps end at once. The Linux personality sets it.
   public var hasInterrupt = false
+  /// The task is to end: killable sleeps end at once.
+  public internal(set) var isKilled = false
+  /// Its share of the CPU.
+  var share = ScheduleShare()
   let waiter = Waiter()
 
   /// Makes a task on a kernel stack of its own.
@@ -33,9 +35,15 @@ open class Task {
   /// The first thing that runs on the task's own stack. It must not return.
   open func start() -> Never { fatalError("a task without a start") }
 
+  /// Bytes at the top of the stack that are the task's own when it starts, a multiple of 16.
+  open var reservedStackBytes: UInt { 0 }
+
   /// Called when the CPU goes over to this task and away from it: the place for address space and FPU state.
   open func willRun() {}
   open func didStop() {}
+
+  /// Nanoseconds for which the task has run.
+  public final var runTime: UInt64 { share.runTime &+ (scheduler.isCurrent(self) ? scheduler.timeSinceCharge : 0) }
 
   /// The task that runs now.
   @inline(__always)
@@ -51,6 +59,15 @@ public enum WakeReason {
   case woken
   /// The deadline passed.
   case timedOut
-  /// A signal is pending.
+  /// A signal is pending, or the task is to end.
   case interrupted
+}
+
+/// What may end a sleep besides a wake-up and the deadline.
+public enum SleepMode {
+  case uninterruptible
+  /// The end of the task: Linux's TASK_KILLABLE.
+  case killable
+  /// Any signal.
+  case interruptible
 }

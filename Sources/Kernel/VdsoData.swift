@@ -24,6 +24,8 @@ public final class VdsoData {
   /// - Throws: `ENOMEM`.
   public init(following clock: Clock, _ frames: FrameAllocator) throws(Errno) {
     frame = try frames.allocate(.kernel, zeroed: true)
+    // Address spaces map it and give it up as they come and go.
+    frames.markReserved(frame.number, frame.number + 1)
     update(clock.scale)
     let previous = clock.scaleChanged
     clock.scaleChanged = { [self] scale in

@@ -71,11 +71,16 @@ public final class WaitQueue {
   ///   - deadline: A monotonic time in nanoseconds at which the sleep ends, or nil.
   ///   - interruptible: Whether a signal ends the sleep.
   public func sleep(until deadline: UInt64? = nil, interruptible: Bool = true) -> WakeReason {
+    sleep(until: deadline, interruptible ? .interruptible : .uninterruptible)
+  }
+
+  /// As above, with all ways to say what may end the sleep.
+  public func sleep(until deadline: UInt64? = nil, _ mode: SleepMode) -> WakeReason {
     let task = Task.current
     let waiter = task.waiter
     waiter.task = task
     add(waiter)
-    let reason = task.scheduler.block(until: deadline, interruptible: interruptible)
+    let reason = task.scheduler.block(until: deadline, mode)
     waiter.remove()
     waiter.task = nil
     return reason

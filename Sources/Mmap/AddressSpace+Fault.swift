@@ -75,6 +75,7 @@ extension AddressSpace {
     var flags: PageTableEntry.Flags = [.present, .user, .accessed]
     if writable { flags.insert([.writable, .dirty]) }
     if !area.protection.contains(.PROT_EXEC) { flags.insert(.noExecute) }
+    if area.isShared { flags.insert(.sharedMapping) }
     return flags
   }
 
@@ -88,9 +89,16 @@ extension AddressSpace {
       return .resolved
     }
     if level == 1 {
-      splitLargePage(crossing: page == page & ~UInt(largePageSize - 1) ? page + UInt(pageSize) : page)
+      if makeLargeWritable(page, entry) { return .resolved }
+      try splitLargePage(crossing: page == page & ~UInt(largePageSize - 1) ? page + UInt(pageSize) : page)
       guard let small = table.lookup(page) else { return .resolved }
       return try upgrade(area, page, small.entry, 0, access)
+    }
+    let location = try table.makeEntryLocation(page, frames)
+    if PhysicalMemory.load(PageTableEntry.self, at: location).has(.writable) {
+      // Only the table was shared.
+      CPU.invalidate(page)
+      return .resolved
     }
     let frame = entry.frame
     if area.isShared {
@@ -114,6 +122,15 @@ extension AddressSpace {
     }
     CPU.invalidate(page)
     return .resolved
+  }
+
+  /// Lets a large page be written that no other process has any part of; false if one has.
+  private func makeLargeWritable(_ page: UInt, _ entry: PageTableEntry) -> Bool {
+    for i in 0..<UInt32(512) where frames.isShared(PageFrame(number: entry.frame.number + i)) { return false }
+    guard let location = table.entryLocation(page, level: 1) else { return false }
+    PhysicalMemory.store(PageTableEntry(entry.physical, entry.flags.union([.writable, .dirty])), at: location)
+    CPU.invalidate(page)
+    return true
   }
 
   private func faultAnonymous(_ area: MemoryArea, _ page: UInt, _ access: MemoryAccess) throws(Errno) -> FaultOutcome {
@@ -156,9 +173,7 @@ extension AddressSpace {
   private func mapLarge(_ area: MemoryArea, _ start: UInt) throws(Errno) -> Bool {
     let location = try table.makeEntryLocation(start, level: 1, frames)
     let entry = PhysicalMemory.load(PageTableEntry.self, at: location)
-    if entry.isPresent {
-      return false
-    }
+    if entry.isMapped { return false }
     guard let run = try? frames.allocateRun(order: 9, .user) else { return false }
     PhysicalMemory.zero(run.physical, count: largePageSize)
     PhysicalMemory.store(PageTableEntry(run.physical, flags(area, writable: true).union(.large)), at: location)
@@ -167,11 +182,13 @@ extension AddressSpace {
   }
 
   /// Replaces the large page that `bound` lies within, if there is one, by small ones.
-  func splitLargePage(crossing bound: UInt) {
+  ///
+  /// - Throws: `ENOMEM`.
+  func splitLargePage(crossing bound: UInt) throws(Errno) {
     guard bound & UInt(largePageSize - 1) != 0, let location = table.entryLocation(bound, level: 1) else { return }
     let entry = PhysicalMemory.load(PageTableEntry.self, at: location)
     guard entry.isMapped, entry.has(.large) else { return }
-    guard let leaf = try? frames.allocate(.kernel) else { return }
+    let leaf = try frames.allocate(.kernel)
     let base = entry.physical
     var flags = entry.flags
     flags.remove(.large)

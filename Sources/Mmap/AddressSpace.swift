@@ -59,6 +59,8 @@ public final class AddressSpace {
   public var dataLimit: UInt = .max
   /// mlockall(MCL_FUTURE).
   public var locksFuture = false
+  /// A fork has made last-level tables common to several address spaces.
+  private var mayShareTables = false
   /// Faults served, without and with a wait for a device.
   public private(set) var minorFaults = 0
 
@@ -83,12 +85,63 @@ public final class AddressSpace {
     table = try PageTable(sharingKernelOf: kernelTable, frames)
   }
 
-  deinit {
-    while let last = areas.last {
-      let area = areas.remove(at: last)
-      dropPages(area.start, area.end)
-      detach(area)
+  /// The kernel's own table as an address space, in which no area is ever made: for processes that have ended.
+  public init(kernelTable: PageTable, _ frames: FrameAllocator, zeroFrame: PageFrame) {
+    self.frames = frames
+    self.zeroFrame = zeroFrame
+    layout = AddressLayoutPlan(random: nil, stackLimit: 0)
+    stackLimit = 0
+    table = kernelTable
+  }
+
+  /// Makes a copy as fork(2) does: private pages are copied when one side writes to them. The caller's address space must
+  /// be the one in force.
+  ///
+  /// - Throws: `ENOMEM`.
+  public init(forkOf parent: AddressSpace) throws(Errno) {
+    frames = parent.frames
+    zeroFrame = parent.zeroFrame
+    layout = parent.layout
+    stackLimit = parent.stackLimit
+    addressSpaceLimit = parent.addressSpaceLimit
+    dataLimit = parent.dataLimit
+    heapStart = parent.heapStart
+    heapEnd = parent.heapEnd
+    residentPages = parent.residentPages
+    peakResidentPages = residentPages
+    table = try PageTable(sharingKernelOf: parent.table, frames)
+    mayShareTables = true
+    parent.mayShareTables = true
+    let result: Result<Void, Errno>
+    do throws(Errno) {
+      try parent.table.share(with: table, frames)
+      result = .success(())
+    } catch {
+      result = .failure(error)
     }
+    // Whatever came of it, the parent's pages are not writable any more.
+    CPU.invalidateAll()
+    try result.get()
+    var position = parent.areas.first
+    while let at = position {
+      let area = parent.areas[at]
+      if area.isForkExcluded || area.isWipedOnFork {
+        try table.makeOwnTables(area.start, area.end, frames)
+        dropPages(area.start, area.end)
+      }
+      if !area.isForkExcluded {
+        let copy = area.copy(area.start, area.end, from: area.start)
+        copy.isLocked = false
+        totalPages += copy.length >> pageShift
+        attach(copy)
+        areas.insert(copy.start, copy)
+      }
+      position = parent.areas.position(after: at)
+    }
+  }
+
+  deinit {
+    forEachArea { detach($0) }
     table.destroy(frames)
   }
 
@@ -197,7 +250,7 @@ public final class AddressSpace {
   private func split(_ area: MemoryArea, at address: UInt) throws(Errno) {
     guard area.start < address, address < area.end else { return }
     if areas.count >= Self.maximumAreas { throw .ENOMEM }
-    splitLargePage(crossing: address)
+    try splitLargePage(crossing: address)
     let upper = area.copy(address, area.end, from: address)
     area.end = address
     attach(upper)
@@ -232,6 +285,7 @@ public final class AddressSpace {
   /// Takes away all areas in `start..<end`.
   private func removeAreas(_ start: UInt, _ end: UInt) throws(Errno) {
     try isolate(start, end)
+    try makeOwnTables(start, end)
     var removed = false
     while let area = firstArea(endingAbove: start), area.start < end {
       guard let position = areas.last(atMost: area.start) else { break }
@@ -253,13 +307,20 @@ public final class AddressSpace {
     }
   }
 
+  /// Makes sure that all pages of a range can be changed.
+  ///
+  /// - Throws: `ENOMEM`.
+  private func makeOwnTables(_ start: UInt, _ end: UInt) throws(Errno) {
+    if mayShareTables { try table.makeOwnTables(start, end, frames) }
+  }
+
   /// Unmaps the pages of a range and gives their frames back.
   func dropPages(_ start: UInt, _ end: UInt) {
     var flush = TLBFlush()
     var dropped = 0
     let frames = frames
     let zero = zeroFrame
-    table.update(start, end) { address, entry, level in
+    table.update(start, end, frames) { address, entry, level in
       if level == 0 {
         if entry.frame != zero {
           frames.release(entry.frame)
@@ -434,6 +495,7 @@ public final class AddressSpace {
       let stop = min(area.end, end)
       if area.protection != wanted {
         try isolate(at, stop)
+        try makeOwnTables(at, stop)
         guard let isolated = self.area(at: at) else { throw .ENOMEM }
         isolated.protection = wanted
         applyProtection(isolated)
@@ -450,7 +512,7 @@ public final class AddressSpace {
   private func applyProtection(_ area: MemoryArea) {
     var flush = TLBFlush()
     let protection = area.protection
-    table.update(area.start, area.end) { address, entry, level in
+    table.update(area.start, area.end, frames) { address, entry, level in
       var flags = entry.flags
       if protection.isEmpty {
         flags.remove(.present)
@@ -570,9 +632,10 @@ public final class AddressSpace {
   }
 
   private func movePages(_ start: UInt, _ end: UInt, to destination: UInt) throws(Errno) {
+    try makeOwnTables(start, end)
     var flush = TLBFlush()
     var failure: Errno?
-    table.update(start, end) { address, entry, level in
+    table.update(start, end, frames) { address, entry, level in
       guard failure == nil else { return entry }
       do throws(Errno) {
         let target = destination + (address - start)
@@ -634,8 +697,9 @@ public final class AddressSpace {
         if area.isLocked, advice != .MADV_DONTNEED_LOCKED { throw .EINVAL }
         if advice == .MADV_FREE, area.isShared { throw .EINVAL }
         if advice == .MADV_FREE, case .pages = area.backing { throw .EINVAL }
-        splitLargePage(crossing: start)
-        splitLargePage(crossing: stop)
+        try splitLargePage(crossing: start)
+        try splitLargePage(crossing: stop)
+        try makeOwnTables(start, stop)
         dropPages(start, stop)
       }
     case .MADV_DONTFORK, .MADV_DOFORK, .MADV_WIPEONFORK, .MADV_KEEPONFORK:
@@ -737,7 +801,7 @@ public final class AddressSpace {
     var own = 0
     let frames = frames
     let zero = zeroPage
-    table.update(area.start, area.end) { _, entry, level in
+    table.forEach(area.start, area.end) { _, entry, level in
       if level == 1 {
         pages += 512
         own += 512
@@ -745,7 +809,6 @@ public final class AddressSpace {
         pages += 1
         if entry.has(.writable) || !frames.isShared(entry.frame) { own += 1 }
       }
-      return entry
     }
     return (pages, own)
   }

@@ -14,8 +14,8 @@ public struct ProcessAttributes: Sendable {
   public init() {}
 }
 
-/// How a thread is scheduled, as sched_setscheduler(2) and setpriority(2) set it. There is one queue, so the values are
-/// only kept.
+/// How a thread is scheduled, as sched_setscheduler(2) and setpriority(2) set it. `Thread.applyScheduling` tells the
+/// scheduler.
 public struct SchedulingParameters: Sendable {
   public var policy = SchedulingPolicy.SCHED_NORMAL
   /// SCHED_RESET_ON_FORK

@@ -18,8 +18,8 @@ extension System {
         self, pid: nextPID(), memory: memory, files: files, fileSystem: fileSystem,
         limits: ResourceLimits(stack: UInt64(defaultStackLimit), memory: UInt64(frames.totalFrames * pageSize)))
       thread = Thread(process, tid: process.pid, stackTop: try stacks.allocate(), name: [])
-      process.threads.append(thread)
-      processes.append(process)
+      process.add(thread)
+      register(process)
     } catch {
       throw ExecutionError(error, path)
     }

@@ -4,6 +4,7 @@
 public import Kernel
 public import LinuxABI
 internal import Mmap
+internal import Support
 internal import VFSCore
 
 /// What all processes share: the Linux personality's one object, made by `Boot`.
@@ -26,10 +27,19 @@ public final class System {
 
   /// Every process that has not been waited for, by ascending PID.
   public internal(set) var processes: [UserProcess] = []
-  private var lastPID: Int32 = 0
+  private var threadsByID = OrderedMap<Thread>()
+  public private(set) var lastPID: Int32 = 0
+  private var hasWrapped = false
+  /// Processes and threads made since boot.
+  public private(set) var forkCount: UInt64 = 0
   /// Called when the first process has ended: the machine's end.
   public var machineExit: ((ExitStatus) -> Void)?
   public let futexes = FutexTable()
+  /// What a process has that has ended: no memory of its own, and no files.
+  let emptyMemory: AddressSpace
+  let emptyFiles = FileDescriptorTable()
+  /// threads-max: the stacks of as many fill an eighth of memory.
+  public var mostThreads: Int { max(frames.totalFrames / (8 * Task.stackPages), 32) }
   /// uname(2)'s release, which C libraries compare with what they need, and version.
   public static let release: StaticString = "6.1.0"
   public static let version: StaticString = "#1 elfloader"
@@ -52,22 +62,66 @@ public final class System {
     self.vdso = vdso
     self.randomizesAddresses = randomizesAddresses
     self.defaultStackLimit = defaultStackLimit
+    emptyMemory = AddressSpace(kernelTable: kernelTable, frames, zeroFrame: zeroFrame)
+    scheduler.reap = { stacks.free($0.stackTop) }
   }
 
-  /// A number that no process and no thread has.
+  /// pid_max: numbers stay below it.
+  static var mostPIDs: Int32 { 4_194_304 }
+
+  /// A number that no process, thread, group or session has.
   func nextPID() -> Int32 {
-    lastPID = lastPID == 4_194_303 ? 300 : lastPID + 1
+    repeat {
+      lastPID += 1
+      if lastPID >= Self.mostPIDs {
+        lastPID = 300
+        hasWrapped = true
+      }
+    } while hasWrapped && isUsed(lastPID)
+    forkCount += 1
     return lastPID
   }
 
-  public func process(_ pid: Int32) -> UserProcess? { processes.first { $0.pid == pid } }
+  private func isUsed(_ number: Int32) -> Bool {
+    thread(number) != nil || processes.contains { $0.pid == number || $0.group == number || $0.session == number }
+  }
+
+  /// Where the process with this number stands, or would stand.
+  private func index(of pid: Int32) -> Int {
+    var low = 0
+    var high = processes.count
+    while low < high {
+      let middle = (low + high) / 2
+      if processes[middle].pid < pid { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
+  public func process(_ pid: Int32) -> UserProcess? {
+    let index = index(of: pid)
+    return index < processes.count && processes[index].pid == pid ? processes[index] : nil
+  }
+
+  func register(_ process: UserProcess) { processes.insert(process, at: index(of: process.pid)) }
+  func unregister(_ process: UserProcess) {
+    let index = index(of: process.pid)
+    if index < processes.count, processes[index] === process { processes.remove(at: index) }
+  }
 
   /// The thread with this number, in any process.
   public func thread(_ tid: Int32) -> Thread? {
-    for process in processes {
-      for thread in process.threads where thread.tid == tid { return thread }
+    guard tid > 0, let position = threadsByID.last(atMost: UInt(tid)), threadsByID.key(position) == UInt(tid) else {
+      return nil
     }
-    return nil
+    return threadsByID[position]
+  }
+  /// Threads of all processes.
+  public var threadCount: Int { threadsByID.count }
+
+  func register(_ thread: Thread) { threadsByID.insert(UInt(thread.tid), thread) }
+  func unregister(_ thread: Thread) {
+    guard let position = threadsByID.last(atMost: UInt(thread.tid)), threadsByID[position] === thread else { return }
+    threadsByID.remove(at: position)
   }
 }
 

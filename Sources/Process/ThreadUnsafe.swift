@@ -6,7 +6,8 @@ public import Platform
 /// A thread of a program.
 public final class Thread: Task {
   public let process: UserProcess
-  public let tid: Int32
+  /// Changes only when this thread takes over the process at execve(2).
+  public internal(set) var tid: Int32
   /// The program's registers, at the top of this thread's kernel stack while the kernel runs for it.
   public let registers: SavedRegisters
   /// The program's floating point registers while the thread does not run.
@@ -25,11 +26,8 @@ public final class Thread: Task {
   /// rseq(2): the registered structure.
   public var restartableSequence: UInt = 0
 
-  /// Nanoseconds spent in the program and in the kernel, up to the last switch.
-  public internal(set) var userTime: UInt64 = 0
-  public internal(set) var systemTime: UInt64 = 0
-  private var runningSince: UInt64 = 0
-  private var idleAtStart: UInt64 = 0
+  /// exit(2) was called.
+  private var endRequest: ExitStatus?
 
   init(_ process: UserProcess, tid: Int32, stackTop: UInt, name: [UInt8]) {
     self.process = process
@@ -53,6 +51,9 @@ public final class Thread: Task {
     unsafe Unmanaged<Thread>.fromOpaque(CPU.thread.unsafelyUnwrapped)._withUnsafeGuaranteedRef { body($0) }
   }
 
+  /// The program's registers lie at the top of the stack when the thread starts.
+  public override var reservedStackBytes: UInt { UInt(MemoryLayout<RegisterFrame>.size) }
+
   public override func start() -> Never {
     CPU.returnToUser(registers)
   }
@@ -62,8 +63,6 @@ public final class Thread: Task {
     CPU.fsBase = fsBase
     CPU.userGSBase = gsBase
     floatingPoint.restore()
-    runningSince = process.system.clock.now
-    idleAtStart = scheduler.idleTime
     CPU.exitWork = hasExitWork
   }
 
@@ -71,24 +70,39 @@ public final class Thread: Task {
     fsBase = CPU.fsBase
     gsBase = CPU.userGSBase
     floatingPoint.save()
-    userTime &+= timeSinceStart
+  }
+
+  /// Takes over the registers of `other`, the running thread, as clone(2) does: the call returns 0 here.
+  ///
+  /// - Parameters:
+  ///   - stackPointer: The new thread's, or nil for the same address.
+  ///   - threadPointer: The FS base, or nil for the same.
+  func copyRegisters(from other: Thread, stackPointer: UInt64?, threadPointer: UInt64?) {
+    var frame = other.registers.frame
+    frame.rax = 0
+    // It comes out of no system call.
+    frame.vector = 0
+    if let stackPointer { frame.rsp = stackPointer }
+    registers.frame = frame
+    fsBase = threadPointer ?? CPU.fsBase
+    gsBase = CPU.userGSBase
+    floatingPoint.save()
   }
 
   /// CPU time in nanoseconds.
-  public var cpuTime: UInt64 {
-    scheduler.isCurrent(self) ? userTime &+ timeSinceStart : userTime
-  }
-
-  private var timeSinceStart: UInt64 {
-    (process.system.clock.now &- runningSince) &- (scheduler.idleTime &- idleAtStart)
-  }
+  public var cpuTime: UInt64 { runTime }
 
   /// Whether something waits for this thread to leave the kernel.
-  var hasExitWork: Bool { hasInterrupt || process.pendingExit != nil }
+  var hasExitWork: Bool { hasInterrupt || isKilled || endRequest != nil || process.pendingExit != nil }
 
-  /// Makes the thread look at its signals and at its process's end before it next runs the program.
+  /// Makes the thread look at its signals and at its process's state before it next runs the program.
   func requestExitWork() {
     scheduler.interrupt(self)
+  }
+
+  /// Makes the thread end before it next runs the program.
+  func requestEnd() {
+    scheduler.kill(self)
   }
 
   /// Starts the program afresh: what execve(2) leaves of the old one's registers is nothing.
@@ -112,39 +126,47 @@ public final class Thread: Task {
     }
   }
 
-  /// Serves everything that must happen before the program goes on: the process's end, signals, the end of a time slice.
-  public func leaveKernel() {
+  /// Serves everything that must happen before the program goes on: the thread's end, signals, a switch to another.
+  ///
+  /// - Returns: False when the thread has ended: the caller, who holds nothing, calls `endCurrent`.
+  public func leaveKernel() -> Bool {
     CPU.exitWork = false
     while true {
-      if let status = process.pendingExit { end(status) }
+      if let status = endRequest ?? process.pendingExit ?? (isKilled ? .exited(0) : nil) {
+        end(status)
+        return false
+      }
       if hasInterrupt {
         hasInterrupt = false
         deliverSignals()
         continue
       }
-      if scheduler.hasReady {
-        scheduler.yield()
-        if hasExitWork { continue }
-      }
-      break
+      scheduler.preempt()
+      if !hasExitWork { return true }
     }
   }
 
-  /// Ends this thread. The last one ends the process.
-  func end(_ status: ExitStatus) -> Never {
-    if process.threads.count == 1, process.pendingExit == nil { process.pendingExit = status }
-    releaseFutexes()
-    process.usage.endedThreadTime &+= cpuTime
-    process.threadEnded(self)
-    scheduler.exit()
+  /// Goes over to another thread for good after `leaveKernel` has said that the current one has ended.
+  public static func endCurrent() -> Never {
+    // SAFETY: the scheduler holds the task that runs, and then until it is off its stack. No reference is taken that would
+    // never be given back.
+    unsafe Unmanaged<Task>.fromOpaque(CPU.thread.unsafelyUnwrapped)._withUnsafeGuaranteedRef { $0.scheduler.exit() }
+    fatalError("a dead thread ran")
   }
 
-  /// exit(2): ends this thread only.
-  public func exit(_ code: UInt8) -> Never { end(.exited(code)) }
+  /// Does what belongs to the end of a thread: the last one ends the process.
+  private func end(_ status: ExitStatus) {
+    if tid == process.pid { process.leaderStatus = status }
+    releaseFutexes()
+    process.threadEnded(self)
+  }
+
+  /// exit(2): ends this thread only, on its way out of the kernel.
+  public func exit(_ code: UInt8) {
+    endRequest = .exited(code)
+    CPU.exitWork = true
+  }
 
   /// exit_group(2): ends the process, unless its end has begun already.
-  public func exitGroup(_ code: UInt8) -> Never {
-    process.exitAll(.exited(code))
-    end(process.pendingExit ?? .exited(code))
-  }
+  public func exitGroup(_ code: UInt8) { process.exitAll(.exited(code)) }
 }

@@ -7,8 +7,16 @@ public import VFSCore
 public final class UserProcess {
   public let system: System
   public let pid: Int32
+  /// The parent, or who took its place when it ended; nil for the first process.
+  public internal(set) var parent: UserProcess?
   /// The parent's number; 0 for the first process.
-  public internal(set) var parentPID: Int32 = 0
+  public var parentPID: Int32 { parent?.pid ?? 0 }
+  /// Children that have not been waited for.
+  public internal(set) var children: [UserProcess] = []
+  /// The thread of the parent that made this process.
+  var creatorTID: Int32 = 0
+  /// What the parent is sent when this process ends; 0 for nothing.
+  var exitSignal = Signal.SIGCHLD.rawValue
   public internal(set) var group: Int32
   public internal(set) var session: Int32
   /// What /dev/tty is; children inherit it.
@@ -20,7 +28,7 @@ public final class UserProcess {
   public internal(set) var memory: AddressSpace
   public internal(set) var files: FileDescriptorTable
   public internal(set) var fileSystem: FileSystemContext
-  public let signals = ProcessSignals()
+  public let signals: ProcessSignals
   public let timers = ProcessTimers()
   /// User, groups and capabilities; changed by `changeIdentity`.
   public internal(set) var identity = Identity.root
@@ -48,12 +56,26 @@ public final class UserProcess {
   public internal(set) var exitStatus: ExitStatus?
   /// exit_group(2) or a deadly signal has begun: every thread ends when it next leaves the kernel.
   var pendingExit: ExitStatus?
+  /// How the first thread ended, if it has.
+  var leaderStatus: ExitStatus?
+  /// Woken when a child changes its state, when a thread ends, and when the process itself ends.
+  let childrenChanged = WaitQueue()
+  let threadsChanged = WaitQueue()
+  let ended = WaitQueue()
+  /// A stop or its end that the parent has not been told of by wait4(2).
+  var stopReport: Signal?
+  var reportsContinuation = false
+  /// Who waits for this process to give back the memory that it borrowed by vfork(2).
+  var lender: WaitQueue?
+  /// The thread that replaces the program and waits for the others to end.
+  var executingThread: Thread?
 
   init(
     _ system: System, pid: Int32, memory: AddressSpace, files: FileDescriptorTable, fileSystem: FileSystemContext,
-    limits: ResourceLimits
+    limits: ResourceLimits, signals: ProcessSignals = ProcessSignals()
   ) {
     self.system = system
+    self.signals = signals
     self.pid = pid
     self.memory = memory
     self.files = files
@@ -64,23 +86,16 @@ public final class UserProcess {
     startTime = system.clock.now
   }
 
+  /// Adds a thread that is about to start.
+  func add(_ thread: Thread) {
+    threads.append(thread)
+    system.register(thread)
+  }
+
   /// Makes every thread of the process end with `status`; the first call decides. See exit_group(2).
   public func exitAll(_ status: ExitStatus) {
     guard pendingExit == nil else { return }
     pendingExit = status
-    for thread in threads { thread.requestExitWork() }
-  }
-
-  /// A thread has ended.
-  func threadEnded(_ thread: Thread) {
-    threads.removeAll { $0 === thread }
-    guard threads.isEmpty else { return }
-    let status = pendingExit ?? .exited(0)
-    exitStatus = status
-    timers.removeAll(keepingIntervalTimers: false)
-    files.closeAll()
-    giveUpTerminal()
-    releaseOrphanedGroup(parent: system.process(parentPID), ends: true)
-    if pid == 1 { system.machineExit?(status) }
+    for thread in threads { thread.requestEnd() }
   }
 }

@@ -178,7 +178,7 @@ extension UserProcess {
   /// The signal of a number, nil for 0.
   ///
   /// - Throws: `EINVAL`, `EPERM`.
-  fileprivate func check(_ target: UserProcess, _ number: SignalNumber) throws(Errno) -> Signal? {
+  func check(_ target: UserProcess, _ number: SignalNumber) throws(Errno) -> Signal? {
     let signal = number.rawValue == 0 ? nil : try number.signal()
     let mine = identity.user
     let other = target.identity.user

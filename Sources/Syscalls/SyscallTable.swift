@@ -15,7 +15,8 @@ public final class SyscallTable {
   /// The rows that the system serves, by family and there by number.
   static var families: [[Syscall]] {
     [
-      memorySyscalls, signalSyscalls, timeSyscalls, systemSyscalls, identitySyscalls, threadSyscalls, executeSyscalls,
+      memorySyscalls, signalSyscalls, timeSyscalls, systemSyscalls, identitySyscalls, threadSyscalls, processSyscalls,
+      executeSyscalls,
       readWriteSyscalls, openSyscalls, descriptorSyscalls, statusSyscalls, nameSyscalls, directorySyscalls,
       attributeSyscalls, storageSyscalls, transferSyscalls, extendedAttributeSyscalls, mountSyscalls, socketSyscalls,
       pollSyscalls, epollSyscalls, eventFileSyscalls,
@@ -52,10 +53,13 @@ public final class SyscallTable {
     let frame = registers.frame
     let number = Int(UInt32(truncatingIfNeeded: frame.error))
     let row = number < index.count && index[number] >= 0 ? rows[Int(index[number])] : nil
-    // These do not come back: their line is written first.
+    // The program does not see these come back.
     let returns = !(number == 60 || number == 231)
-    if !returns, let row { trace(thread, row, frame, nil) }
     let result = dispatch(thread, registers)
+    if !returns, let row {
+      trace(thread, row, frame, nil)
+      return result
+    }
     if let row {
       trace(thread, row, frame, result)
     } else {

@@ -173,6 +173,7 @@ func sched_setparam(_ thread: Thread, _ tid: Int32, _ parameter: In<Int32>) thro
   let target = try target(thread, tid)
   try check(target.scheduling.policy, priority)
   target.scheduling.priority = priority
+  target.applyScheduling()
   return 0
 }
 
@@ -196,6 +197,7 @@ func sched_setscheduler(_ thread: Thread, _ tid: Int32, _ policy: Named<Scheduli
   target.scheduling.policy = wanted
   target.scheduling.priority = priority
   target.scheduling.resetsOnFork = policy.rawValue & reset != 0
+  target.applyScheduling()
   return 0
 }
 
@@ -288,6 +290,7 @@ func setpriority(_ thread: Thread, _ which: Named<PriorityWhich>, _ who: Int32, 
   try forEachTarget(thread, which, who) { target throws(Errno) in
     guard isTrusted || nice >= target.scheduling.nice else { throw .EACCES }
     target.scheduling.nice = nice
+    target.applyScheduling()
   }
   return 0
 }

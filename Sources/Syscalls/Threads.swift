@@ -9,11 +9,9 @@ internal import Support
 /// What threads need to start, to end and to wait for one another.
 let threadSyscalls: [Syscall] = [
   Syscall(60, "exit", .none, exit),
-  Syscall(61, "wait4", wait4),
   Syscall(202, "futex", futex),
   Syscall(218, "set_tid_address", set_tid_address),
   Syscall(231, "exit_group", .none, exit_group),
-  Syscall(247, "waitid", .none, waitid),
   Syscall(273, "set_robust_list", .none, set_robust_list),
   Syscall(274, "get_robust_list", .none, get_robust_list),
   Syscall(324, "membarrier", membarrier),
@@ -23,37 +21,13 @@ let threadSyscalls: [Syscall] = [
 /// Ends this thread. See _exit(2).
 func exit(_ thread: Thread, _ status: Int32) throws(Errno) -> Int {
   thread.exit(UInt8(truncatingIfNeeded: status))
+  return 0
 }
 
 /// Ends all threads of the process. See exit_group(2).
 func exit_group(_ thread: Thread, _ status: Int32) throws(Errno) -> Int {
   thread.exitGroup(UInt8(truncatingIfNeeded: status))
-}
-
-/// Waits for a child. See wait4(2).
-func wait4(
-  _ thread: Thread, _ pid: Int32, _ status: Out<Int32>, _ options: Flags<WaitOptions>,
-  _ usage: UserMutablePointer<Rusage>
-) throws(Errno) -> Int {
-  let all: WaitOptions = [.WNOHANG, .WUNTRACED, .WCONTINUED, .__WNOTHREAD, .__WALL, .__WCLONE]
-  guard all.isSuperset(of: options.value) else { throw .EINVAL }
-  // -INT_MIN is no group.
-  if pid == .min { throw .ESRCH }
-  throw .ECHILD
-}
-
-/// Waits for a child to change its state. See waitid(2).
-func waitid(
-  _ thread: Thread, _ type: Named<WaitIDType>, _ id: Int32, _ info: Out<SigInfo>, _ options: Flags<WaitOptions>,
-  _ usage: UserMutablePointer<Rusage>
-) throws(Errno) -> Int {
-  let all: WaitOptions = [
-    .WNOHANG, .WNOWAIT, .WEXITED, .WUNTRACED, .WCONTINUED, .__WNOTHREAD, .__WALL, .__WCLONE,
-  ]
-  guard all.isSuperset(of: options.value), WaitIDType(rawValue: type.rawValue) != nil,
-    !options.value.isDisjoint(with: [.WEXITED, .WUNTRACED, .WCONTINUED])
-  else { throw .EINVAL }
-  throw .ECHILD
+  return 0
 }
 
 /// Notes where the thread's number is cleared at its end; returns the number. See set_tid_address(2).

@@ -252,6 +252,7 @@ func times(_ thread: Thread, _ result: Out<Tms>) throws(Errno) -> Int {
   let tick = UInt64(TimeUnit.nanosecondsPerSecond / TimeUnit.ticksPerSecond)
   var value = Tms()
   value.tms_utime = Int64(thread.process.cpuTime / tick)
+  value.tms_cutime = Int64(thread.process.usage.childrenTime / tick)
   try result.storeIfPresent(value)
   return Int(thread.process.system.clock.now / tick)
 }
@@ -263,11 +264,15 @@ func getrusage(_ thread: Thread, _ who: Named<ResourceUsageWho>, _ result: UserM
   guard let who = ResourceUsageWho(rawValue: who.rawValue) else { throw .EINVAL }
   var usage = Rusage()
   let memory = thread.process.memory
-  if who != .RUSAGE_CHILDREN {
+  if who == .RUSAGE_CHILDREN {
+    let children = thread.process.usage
+    usage = Rusage(
+      time: children.childrenTime, peakMemory: children.childrenPeakPages * (pageSize / 1024),
+      faults: children.childrenFaults)
+  } else {
     let time = who == .RUSAGE_SELF ? thread.process.cpuTime : thread.cpuTime
-    usage.ru_utime = Timeval(Timespec(nanoseconds: Int64(clamping: time)))
-    usage.ru_maxrss = Int64(memory.peakResidentPages * (pageSize / 1024))
-    usage.ru_minflt = Int64(memory.minorFaults)
+    usage = Rusage(
+      time: time, peakMemory: memory.peakResidentPages * (pageSize / 1024), faults: memory.minorFaults)
   }
   try result.store(usage)
   return 0

@@ -11,7 +11,19 @@ public final class FileDescriptorTable {
   /// The soft limit RLIMIT_NOFILE: numbers from here on are not given out.
   public var limit: Int
 
+  /// Processes that use the table: more than one with CLONE_FILES.
+  private var holders = 1
+  public var isShared: Bool { holders > 1 }
+
   public init(limit: Int = 1024) { self.limit = limit }
+
+  /// Another process uses this table too.
+  public func join() { holders += 1 }
+  /// A process does not use the table any more; the last one closes everything.
+  public func leave() {
+    holders -= 1
+    if holders == 0 { closeAll() }
+  }
 
   /// A copy that shares the descriptions, as fork(2) makes it.
   public init(copying other: FileDescriptorTable) {

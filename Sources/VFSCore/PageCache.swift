@@ -2,16 +2,6 @@ public import Kernel
 public import LinuxABI
 internal import Platform
 
-/// Hears of pages of a cache whose frames mappings may hold.
-public protocol MappingObserver: AnyObject {
-  /// The file was cut, or a hole punched: these pages are gone, and with them the program's own copies in private
-  /// mappings. Frames are given back after the call.
-  func cache(_ cache: PageCache, droppedPages pages: Range<UInt64>)
-  /// These pages have other frames now than before, with the same content: mappings of the cache's frames, or of the
-  /// zero page in their place, start afresh. A program's own copies in private mappings stay.
-  func cache(_ cache: PageCache, replacedPages pages: Range<UInt64>)
-}
-
 /// The pages that a file system may use in all, over all its caches.
 public final class PageQuota {
   public internal(set) var used = 0
@@ -57,11 +47,7 @@ public final class PageCache {
   /// No entry stands in the way of the base.
   private var isBaseWhole = true
 
-  private struct Observer {
-    let observer: any MappingObserver
-    var count: Int
-  }
-  private var observers: [Observer] = []
+  private var observers = MappingObservers()
 
   /// Makes an empty cache that holds no more pages than `quota` leaves.
   public init(frames: FrameAllocator, quota: PageQuota?) {
@@ -610,29 +596,16 @@ public final class PageCache {
   // MARK: Observers
 
   /// Tells `observer` of changes from here on. Each call wants its own `removeObserver`.
-  public func addObserver(_ observer: any MappingObserver) {
-    for index in observers.indices where observers[index].observer === observer {
-      observers[index].count += 1
-      return
-    }
-    observers.append(Observer(observer: observer, count: 1))
-  }
+  public func addObserver(_ observer: any MappingObserver) { observers.add(observer) }
+  public func removeObserver(_ observer: any MappingObserver) { observers.remove(observer) }
 
   /// Whether anything is mapped.
   public var isMapped: Bool { !observers.isEmpty }
 
-  public func removeObserver(_ observer: any MappingObserver) {
-    for index in observers.indices where observers[index].observer === observer {
-      observers[index].count -= 1
-      if observers[index].count == 0 { observers.remove(at: index) }
-      return
-    }
-  }
-
   private func notifyReplaced(_ index: UInt64) {
-    for entry in observers { entry.observer.cache(self, replacedPages: index..<index + 1) }
+    observers.tell { $0.cache(self, replacedPages: index..<index + 1) }
   }
   private func notifyDropped(_ pages: Range<UInt64>) {
-    for entry in observers { entry.observer.cache(self, droppedPages: pages) }
+    observers.tell { $0.cache(self, droppedPages: pages) }
   }
 }

@@ -4,7 +4,7 @@ public import LinuxABI
 /// What the threads of a process share of signals: the actions, the signals for whichever thread takes them, and
 /// whether the process is stopped.
 public final class ProcessSignals {
-  private var actions = InlineArray<64, SigactionKernel>(repeating: SigactionKernel())
+  private var actions: SignalActions
   public internal(set) var pending = PendingSignals()
   /// The signal that stopped the process; nil while it runs.
   public internal(set) var stoppedBy: Signal?
@@ -13,12 +13,18 @@ public final class ProcessSignals {
   /// Woken by every signal that is sent to the process or one of its threads: what signalfd(2) and wait(2) hear.
   public let arrived = WaitQueue()
 
-  public init() {}
+  public init() { actions = SignalActions() }
+
+  /// What clone(2) makes of those of the parent: the same actions with CLONE_SIGHAND, else a copy. Pending signals stay
+  /// the parent's.
+  init(cloneOf other: ProcessSignals, sharesActions: Bool) {
+    actions = sharesActions ? other.actions : SignalActions(copying: other.actions)
+  }
 
   /// The action for a signal. See sigaction(2).
   public subscript(signal: Signal) -> SigactionKernel {
-    get { actions[Int(signal.rawValue) - 1] }
-    set { actions[Int(signal.rawValue) - 1] = newValue }
+    get { actions.table[Int(signal.rawValue) - 1] }
+    set { actions.table[Int(signal.rawValue) - 1] = newValue }
   }
 
   /// Whether a signal with the action it has now does nothing at all.
@@ -30,15 +36,20 @@ public final class ProcessSignals {
     }
   }
 
-  /// Takes over the actions of the parent: what fork(2) copies. Pending signals stay the parent's.
-  public func copyActions(from other: ProcessSignals) { actions = other.actions }
-
-  /// Puts handlers back to the default, as execve(2) does; ignored signals stay ignored.
+  /// Puts handlers back to the default, as execve(2) and CLONE_CLEAR_SIGHAND do; ignored signals stay ignored.
   public func resetForExecute() {
-    for index in 0..<64 {
-      let isIgnored = actions[index].sa_handler == SignalHandler.SIG_IGN
-      actions[index] = SigactionKernel()
-      if isIgnored { actions[index].sa_handler = SignalHandler.SIG_IGN }
+    let old = actions
+    actions = SignalActions()
+    for index in 0..<64 where old.table[index].sa_handler == SignalHandler.SIG_IGN {
+      actions.table[index].sa_handler = SignalHandler.SIG_IGN
     }
   }
+}
+
+/// The actions for all signals, which processes made with CLONE_SIGHAND have in common.
+final class SignalActions {
+  var table = InlineArray<64, SigactionKernel>(repeating: SigactionKernel())
+
+  init() {}
+  init(copying other: SignalActions) { table = other.table }
 }

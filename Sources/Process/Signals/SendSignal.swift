@@ -34,9 +34,9 @@ extension UserProcess {
       discard(SignalSet(.SIGCONT))
     } else if signal == .SIGCONT {
       discard(.stopping)
-      resume()
+      resume(by: signal)
     } else if signal == .SIGKILL {
-      resume()
+      resume(by: signal)
     }
     if signal.isUnblockable || target.signals.lastingMask.contains(signal) { return true }
     return !signals.ignores(signal)
@@ -56,11 +56,15 @@ extension UserProcess {
     for thread in threads { thread.signals.pending.remove(set) }
   }
 
-  /// Lets a stopped process go on.
-  private func resume() {
+  /// Lets a stopped process go on; the parent hears of SIGCONT.
+  private func resume(by signal: Signal) {
     guard signals.stoppedBy != nil else { return }
     signals.stoppedBy = nil
     signals.continued.wakeAll()
+    stopReport = nil
+    guard signal == .SIGCONT else { return }
+    reportsContinuation = true
+    tellParent(code: SignalCode.CLD_CONTINUED, status: signal.rawValue)
   }
 
   /// The thread that is made to look at a signal of the process: one that is not on its way to another already.
@@ -80,7 +84,10 @@ extension UserProcess {
   /// Stops every thread when it next leaves the kernel.
   func stop(by signal: Signal) {
     signals.stoppedBy = signal
+    stopReport = signal
+    reportsContinuation = false
     for thread in threads { thread.requestExitWork() }
+    tellParent(code: SignalCode.CLD_STOPPED, status: signal.rawValue)
   }
 
   /// Changes the action for a signal; signals that the new action ignores are no longer pending. See sigaction(2).

@@ -84,6 +84,13 @@ extension UserProcess {
 public struct ResourceUsage: Sendable {
   /// Nanoseconds of the threads that have ended.
   public internal(set) var endedThreadTime: UInt64 = 0
+  /// What is left of the memory's counters once the process has ended.
+  public internal(set) var peakResidentPages = 0
+  public internal(set) var minorFaults = 0
+  /// Sums over the children that were waited for, and over theirs.
+  public internal(set) var childrenTime: UInt64 = 0
+  public internal(set) var childrenPeakPages = 0
+  public internal(set) var childrenFaults = 0
 
   public init() {}
 }

@@ -53,7 +53,7 @@ public struct TestProcess {
     let process = UserProcess(
       system, pid: system.nextPID(), memory: memory, files: FileDescriptorTable(),
       fileSystem: FileSystemContext(namespace), limits: ResourceLimits(stack: 8 << 20, memory: 64 << 20))
-    system.processes.append(process)
+    system.register(process)
     return process
   }
 
@@ -62,7 +62,7 @@ public struct TestProcess {
     let stack = AddressLayout.kernelBase + FakeMachine.reserve(bytes: 16384)
     let tid = process.threads.isEmpty ? process.pid : process.system.nextPID()
     let thread = Thread(process, tid: tid, stackTop: stack + 16384, name: [UInt8]("test".utf8))
-    process.threads.append(thread)
+    process.add(thread)
     return thread
   }
 }

@@ -1,0 +1,46 @@
+/// Hears of pages of a cache whose frames mappings may hold.
+public protocol MappingObserver: AnyObject {
+  /// The file was cut, or a hole punched: these pages are gone, and with them the program's own copies in private
+  /// mappings. Frames are given back after the call.
+  func cache(_ cache: PageCache, droppedPages pages: Range<UInt64>)
+  /// These pages have other frames now than before, with the same content: mappings of the cache's frames, or of the
+  /// zero page in their place, start afresh. A program's own copies in private mappings stay.
+  func cache(_ cache: PageCache, replacedPages pages: Range<UInt64>)
+}
+
+/// The address spaces that map pages of one cache. They are not kept alive by it: each takes itself out before it goes.
+struct MappingObservers {
+  // SAFETY: an address space takes itself out in its deinit, so no entry outlives its observer.
+  @safe private struct Entry {
+    unowned(unsafe) let observer: any MappingObserver
+    var count: Int
+
+    // SAFETY: an observer is removed as often as it was added before its end.
+    func isFor(_ other: any MappingObserver) -> Bool { unsafe observer === other }
+    var object: any MappingObserver { unsafe observer }
+  }
+  private var entries: [Entry] = []
+
+  var isEmpty: Bool { entries.isEmpty }
+
+  mutating func add(_ observer: any MappingObserver) {
+    for index in entries.indices where entries[index].isFor(observer) {
+      entries[index].count += 1
+      return
+    }
+    entries.append(Entry(observer: observer, count: 1))
+  }
+
+  mutating func remove(_ observer: any MappingObserver) {
+    for index in entries.indices where entries[index].isFor(observer) {
+      entries[index].count -= 1
+      if entries[index].count == 0 { entries.remove(at: index) }
+      return
+    }
+  }
+
+  /// Calls `body` with each observer.
+  func tell(_ body: (any MappingObserver) -> Void) {
+    for entry in entries { body(entry.object) }
+  }
+}
