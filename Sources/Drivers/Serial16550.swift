@@ -87,8 +87,10 @@ public final class Serial16550 {
   /// Waits until the last byte has left, as must be before the machine is switched off. Gives up after a while: whoever
   /// reads the line may have stopped.
   public func drain() {
-    for _ in 0..<1_000_000 where Ports.read8(port + Register.lineStatus) & LineStatus.transmitterEmpty == 0 {
+    var attempts = 1_000_000
+    while attempts > 0, Ports.read8(port + Register.lineStatus) & LineStatus.transmitterEmpty == 0 {
       CPU.pause()
+      attempts -= 1
     }
   }
 

@@ -174,7 +174,11 @@ public final class VirtioPCITransport: VirtioTransport {
   public func reset() {
     status = 0
     // VirtIO 1.2, 4.1.4.3.2: the driver waits until it reads back 0. A device that never gets there fails later.
-    for _ in 0..<10_000 where status != 0 { CPU.pause() }
+    var attempts = 10_000
+    while attempts > 0, status != 0 {
+      CPU.pause()
+      attempts -= 1
+    }
   }
 
   public var offeredFeatures: UInt64 {

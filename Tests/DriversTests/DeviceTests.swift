@@ -107,6 +107,8 @@ private final class FakeSerial: FakeBus {
     }
     #expect(fake.state.withLock { $0.output } == text)
     #expect(fake.state.withLock { $0.overruns } == 0)
+    // `drain` asks until the port is empty, and no longer.
+    #expect(fake.state.withLock { $0.polls } < 1000)
   }
 
   @Test func writesWhatFitsAndTellsWhenThereIsRoom() throws {
