@@ -90,6 +90,7 @@ public struct PageTable: BitwiseCopyable, Sendable {
   /// As `entryLocation`, making the tables on the way.
   ///
   /// - Throws: `ENOMEM`; `EEXIST` where a large page is in the way.
+  @inline(never)
   public func makeEntryLocation(_ address: UInt, level: UInt = 0, _ frames: FrameAllocator) throws(Errno) -> UInt {
     var table = root
     var at: UInt = 3

@@ -18,6 +18,7 @@ enum MachineReport {
   static func processors(_ machine: any MachineInformation, _ text: inout TextBuffer) {
     for index in 0..<machine.processorCount {
       let processor = machine.processor(index)
+      @inline(never)
       func line(_ name: StaticString, _ value: (inout TextBuffer) -> Void) {
         text.append(name)
         text.append(": ")
@@ -71,6 +72,7 @@ enum MachineReport {
   }
 
   static func memory(_ machine: any MachineInformation, _ namespace: Namespace, _ text: inout TextBuffer) {
+    @inline(never)
     func line(_ name: StaticString, _ bytes: UInt64) {
       text.append(name)
       // Linux fills up to column 16, and has one name that reaches beyond.
@@ -156,6 +158,7 @@ enum MachineReport {
 
   static func statistics(_ machine: any MachineInformation, _ text: inout TextBuffer) {
     let count = machine.processorCount
+    @inline(never)
     func cpu(_ divisor: UInt64) {
       text.append(" ")
       text.append(decimal: ticks(machine.userTime / divisor))

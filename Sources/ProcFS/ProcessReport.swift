@@ -9,10 +9,12 @@ enum ProcessReport {
 
   static func stat(_ process: any ProcessInformation, _ tid: Int32, _ text: inout TextBuffer) {
     let s = process.statistics(ofThread: tid)
+    @inline(never)
     func field(_ value: Int) {
       text.append(" ")
       text.append(decimal: value)
     }
+    @inline(never)
     func field(_ value: UInt64) {
       text.append(" ")
       text.append(decimal: UInt(value))
@@ -96,20 +98,25 @@ enum ProcessReport {
 
   static func status(_ process: any ProcessInformation, _ tid: Int32, _ text: inout TextBuffer) {
     let s = process.statistics(ofThread: tid)
+    @inline(never)
     func line(_ name: StaticString, _ value: (inout TextBuffer) -> Void) {
       text.append(name)
       text.append(":\t")
       value(&text)
       text.append("\n")
     }
+    @inline(never)
     func number(_ name: StaticString, _ value: Int) { line(name) { $0.append(decimal: value) } }
+    @inline(never)
     func size(_ name: StaticString, _ bytes: UInt64) {
       line(name) {
         $0.append(decimal: UInt(bytes / 1024), width: 8)
         $0.append(" kB")
       }
     }
+    @inline(never)
     func mask(_ name: StaticString, _ value: UInt64) { line(name) { $0.append(hex: UInt(value), width: 16) } }
+    @inline(never)
     func ids(_ name: StaticString, _ ids: (UInt32, UInt32, UInt32, UInt32)) {
       line(name) {
         $0.append(decimal: UInt(ids.0))
@@ -226,16 +233,19 @@ enum ProcessReport {
   // MARK: limits
 
   static func limits(_ process: any ProcessInformation, _ text: inout TextBuffer) {
+    @inline(never)
     func column(_ value: StaticString, _ width: Int) {
       text.append(value)
       for _ in value.utf8CodeUnitCount..<max(width, value.utf8CodeUnitCount) { text.append(" ") }
     }
+    @inline(never)
     func amount(_ value: UInt64) {
       if value == ResourceLimitKind.RLIM_INFINITY { return column("unlimited", 20) }
       let start = text.count
       text.append(decimal: UInt(value))
       while text.count - start < 20 { text.append(" ") }
     }
+    @inline(never)
     func row(_ name: StaticString, _ kind: ResourceLimitKind, _ unit: StaticString) {
       let limit = process.limit(kind)
       column(name, 25)
@@ -314,6 +324,7 @@ enum ProcessReport {
   }
 
   private static func figures(_ mapping: ProcessMapping, _ text: inout TextBuffer) {
+    @inline(never)
     func line(_ name: StaticString, _ bytes: UInt64) {
       text.append(name)
       text.append(decimal: UInt(bytes / 1024), width: 24 - name.utf8CodeUnitCount)

@@ -2,6 +2,7 @@
 
 extension StaticString {
   /// The UTF-8 bytes of the text.
+  @inline(never)
   public var bytes: [UInt8] {
     // A StaticString made from one Unicode scalar has no pointer. The compiler makes that form only for a literal
     // that is asked for as a unicode scalar, which nothing here does.

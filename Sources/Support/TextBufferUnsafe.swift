@@ -1,4 +1,5 @@
-/// A growing line of bytes with the few formats that kernel messages, strace and procfs need.
+/// A growing line of bytes with the few formats that kernel messages, strace and procfs need. It is called from a
+/// thousand places, none of which is in a hurry, so nothing of it is inlined.
 public struct TextBuffer {
   /// What has been written so far.
   public private(set) var bytes: [UInt8] = []
@@ -13,7 +14,9 @@ public struct TextBuffer {
     // SAFETY: a literal's characters are static memory of `utf8CodeUnitCount` bytes.
     unsafe bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
   }
+  @inline(never)
   public mutating func append(byte: UInt8) { bytes.append(byte) }
+  @inline(never)
   public mutating func append(bytes more: [UInt8]) { bytes.append(contentsOf: more) }
   public mutating func append(span: RawSpan) {
     bytes.reserveCapacity(bytes.count + span.byteCount)
@@ -21,18 +24,21 @@ public struct TextBuffer {
     for i in 0..<span.byteCount { bytes.append(unsafe span.unsafeLoad(fromByteOffset: i, as: UInt8.self)) }
   }
   /// Appends a signed decimal number, padded on the left to `width`.
+  @inline(never)
   public mutating func append(decimal value: Int, width: Int = 0, pad: UInt8 = UInt8(ascii: " ")) {
     if value < 0 {
-      bytes.append(UInt8(ascii: "-"))
+      append(byte: UInt8(ascii: "-"))
       append(decimal: value.magnitude, width: width - 1, pad: pad)
     } else {
       append(decimal: value.magnitude, width: width, pad: pad)
     }
   }
+  @inline(never)
   public mutating func append(decimal value: UInt, width: Int = 0, pad: UInt8 = UInt8(ascii: " ")) {
     append(value, radix: 10, width: width, pad: pad)
   }
   /// Appends a hexadecimal number without a prefix, padded with zeroes to `width`.
+  @inline(never)
   public mutating func append(hex value: UInt, width: Int = 0) {
     append(value, radix: 16, width: width, pad: UInt8(ascii: "0"))
   }
@@ -40,6 +46,7 @@ public struct TextBuffer {
     append(value, radix: 8, width: width, pad: UInt8(ascii: "0"))
   }
   /// Appends `0x` and the number.
+  @inline(never)
   public mutating func append(address value: UInt, width: Int = 0) {
     append("0x")
     append(hex: value, width: width)
@@ -52,9 +59,9 @@ public struct TextBuffer {
       digits += 1
       rest /= radix
     }
-    if width > digits { for _ in digits..<width { bytes.append(pad) } }
+    if width > digits { for _ in digits..<width { append(byte: pad) } }
     let end = bytes.count + digits
-    for _ in 0..<digits { bytes.append(0) }
+    for _ in 0..<digits { append(byte: 0) }
     rest = value
     var at = end
     for _ in 0..<digits {

@@ -57,7 +57,8 @@ public struct Syscall: Sendable {
 }
 
 extension Syscall {
-  @inline(__always)
+  // One copy a type: inlined, it would come with each row's closure.
+  @inline(never)
   private static func show<A: SyscallArgument>(
     _ type: A.Type, _ index: Int, _ context: TraceContext, _ line: inout TextBuffer
   ) {

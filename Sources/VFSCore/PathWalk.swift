@@ -64,6 +64,7 @@ struct PathWalk: ~Copyable {
   }
 
   /// Walks to the end. A symbolic link there is followed if `followLast`, or if slashes come after it.
+  @inline(never)
   mutating func run(followLast: Bool) throws(Errno) {
     try checkText()
     while try next() {
@@ -86,6 +87,7 @@ struct PathWalk: ~Copyable {
   }
 
   /// Walks to the directory of the last component, which `last` and `lastName` tell.
+  @inline(never)
   mutating func runToParent() throws(Errno) {
     if linkCount == 0 { try checkText() }
     while try next() {
@@ -104,6 +106,7 @@ struct PathWalk: ~Copyable {
   }
 
   /// Takes the next component, and goes to where `.` and `..` lead. False when there is none.
+  @inline(never)
   private mutating func next() throws(Errno) -> Bool {
     let count = text.count
     while position < count, text[position] == UInt8(ascii: "/") { position &+= 1 }
@@ -138,6 +141,7 @@ struct PathWalk: ~Copyable {
     return true
   }
 
+  @inline(never)
   private mutating func goUp() throws(Errno) {
     if resolve.contains(.RESOLVE_BENEATH), let start, path.isSame(as: start) { throw .EXDEV }
     let root = root
@@ -158,6 +162,7 @@ struct PathWalk: ~Copyable {
   }
 
   /// Goes to a child, and through what is mounted on it.
+  @inline(never)
   mutating func step(to child: Dentry) throws(Errno) {
     path.dentry = child
     if child.isMountPoint {
@@ -169,6 +174,7 @@ struct PathWalk: ~Copyable {
 
   /// Goes on where the link that is a child of the present directory leads. True when the walk is at its end: the
   /// path's last component was a link that leads by itself.
+  @inline(never)
   mutating func follow(_ link: Dentry) throws(Errno) -> Bool {
     linkCount += 1
     if linkCount > PathLimits.SYMLINK_MAX { throw .ELOOP }
