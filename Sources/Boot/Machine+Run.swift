@@ -27,6 +27,8 @@ extension Machine {
     let context = FileSystemContext(namespace)
     let console = Console(
       serial, clock: clock, input: parameters.standardInput ?? .tty, output: parameters.standardOutput ?? .tty)
+    let size = parameters.consoleSize
+    console.terminal.setWindow(Winsize(ws_row: size.rows, ws_col: size.columns))
     let random = RandomSource()
     MemoryDevices(random, log).register(in: environment.devices)
     let system = makeSystem(random)

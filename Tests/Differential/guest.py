@@ -74,7 +74,7 @@ def pack(root, initrd, form):
 
 def qemu_arguments(case, initrd, export):
     """Returns the qemu-guest command for a case."""
-    arguments = [QEMU_GUEST, "-W", "-t", MACHINES[case.machine], "-k", KERNEL, "-i", initrd, "-m", str(case.memory),
+    arguments = [QEMU_GUEST, "-W", *(["-C"] if case.terminal is not None else []), "-t", MACHINES[case.machine], "-k", KERNEL, "-i", initrd, "-m", str(case.memory),
                  "-a", command_line(case), "--"]
     if case.export:
         arguments += ["-chardev", f"file,id=export,path={export}",

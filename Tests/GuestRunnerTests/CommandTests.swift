@@ -8,14 +8,15 @@ struct CommandTests {
   /// The command for `options` of a host without terminals and KVM, unless said otherwise.
   private func command(
     terminals: (input: Bool, output: Bool) = (false, false), kvm: Bool = false, dryRun: Bool = false,
-    _ change: (inout GuestOptions) -> Void
+    window: (rows: Int, columns: Int)? = nil, _ change: (inout GuestOptions) -> Void
   ) throws -> [String] {
     var options = GuestOptions()
     options.kernel = "image"
     change(&options)
     try options.validate()
     let host = QEMUCommand.Host(
-      qemu: "/q", isKVMUsable: kvm, isInputTerminal: terminals.input, isOutputTerminal: terminals.output)
+      qemu: "/q", isKVMUsable: kvm, isInputTerminal: terminals.input, isOutputTerminal: terminals.output,
+      window: window)
     let purpose = dryRun ? QEMUCommand.Purpose.dryRun : .foreground(status: 3, control: nil, directory: nil)
     return try QEMUCommand(options, host, purpose).arguments
   }
@@ -37,14 +38,16 @@ struct CommandTests {
       ])
   }
 
-  @Test("Terminals, and what Ctrl-C means there")
+  @Test("Terminals")
   func terminals() throws {
     let both = try command(terminals: (true, true)) { $0.arguments = "/x" }
     #expect(values(of: "-append", in: both) == ["/x"])
-    #expect(values(of: "-chardev", in: both)[0] == "stdio,id=console,signal=on")
+    #expect(values(of: "-chardev", in: both)[0] == "stdio,id=console,signal=off")
     let guarded = try command(terminals: (true, false)) { $0.ignoresInterrupt = true }
     #expect(values(of: "-append", in: guarded) == ["console.stdout=pipe banner=off --"])
-    #expect(values(of: "-chardev", in: guarded)[0] == "stdio,id=console,signal=off,mux=on")
+    #expect(values(of: "-chardev", in: guarded)[0] == "stdio,id=console,signal=off")
+    let sized = try command(terminals: (true, true), window: (24, 80)) { $0.arguments = "/x" }
+    #expect(values(of: "-append", in: sized) == ["console.rows=24 console.columns=80 -- /x"])
     let none = try command(terminals: (true, true)) { _ in }
     #expect(!none.contains("-append"))
   }

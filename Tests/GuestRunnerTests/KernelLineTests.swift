@@ -60,7 +60,7 @@ struct GuestOutcomeTests {
 struct SmallPartsTests {
   @Test("The escape byte is doubled and the end is marked")
   func encoder() {
-    var encoder = InputEncoder()
+    var encoder = InputEncoder(.pipe)
     encoder.add([1, 0x10, 2, 0x10, 0x10])
     #expect(Array(encoder.next) == [1, 0x10, 0x10, 2, 0x10, 0x10, 0x10, 0x10])
     encoder.didSend(3)
@@ -68,6 +68,16 @@ struct SmallPartsTests {
     #expect(Array(encoder.next) == [2, 0x10, 0x10, 0x10, 0x10, 0x10, 0x04])
     encoder.didSend(7)
     #expect(encoder.isEmpty)
+    var keys = InputEncoder(.terminal)
+    keys.add([1, 0x78, 0x10, 3])
+    keys.addEnd()
+    #expect(Array(keys.next) == [1, 0x78, 0x10, 3] && !keys.isQuitting)
+    var escaped = InputEncoder(.terminalWithEscape)
+    escaped.add([3, 1, 1, 0x10, 1])
+    escaped.add([0x63, 4])
+    #expect(Array(escaped.next) == [3, 1, 0x10, 4] && !escaped.isQuitting)
+    escaped.add([1, 0x78])
+    #expect(Array(escaped.next) == [3, 1, 0x10, 4] && escaped.isQuitting)
   }
 
   @Test("Lists of processors and forwards")

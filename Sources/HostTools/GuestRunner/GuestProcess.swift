@@ -4,7 +4,7 @@ internal import HostSystem
 final class GuestProcess {
   private let options: GuestOptions
   private var host: QEMUCommand.Host
-  private var encoder = InputEncoder()
+  private var encoder: InputEncoder
   private var isInputAtEnd = false
 
   /// QEMU's numbers for what it inherits beside the standard descriptors.
@@ -23,7 +23,10 @@ final class GuestProcess {
     openMissingStandardDescriptors()
     host = QEMUCommand.Host(
       qemu: try locateQEMU(options), isKVMUsable: !options.forcesEmulation && isKVMUsable(),
-      isInputTerminal: Descriptor.standardInput.isTerminal, isOutputTerminal: Descriptor.standardOutput.isTerminal)
+      isInputTerminal: Descriptor.standardInput.isTerminal, isOutputTerminal: Descriptor.standardOutput.isTerminal,
+      window: windowSize(of: .standardOutput))
+    encoder = InputEncoder(
+      !host.isInputTerminal ? .pipe : options.ignoresInterrupt ? .terminalWithEscape : .terminal)
   }
 
   func run() throws -> Int32 {
@@ -34,7 +37,8 @@ final class GuestProcess {
   // MARK: Foreground
 
   private func runInForeground() throws -> Int32 {
-    let terminal = TerminalSettings(of: .standardInput)
+    // What the guest writes has its carriage returns already.
+    let terminal = TerminalSettings(of: .standardInput) ?? TerminalSettings(of: .standardOutput)
     // QEMU makes its standard descriptors non-blocking, and others may share them.
     let flags = Descriptor.standard.map { ($0, $0.statusFlags) }
     let directory = options.startsPaused ? try makeTemporaryDirectory(prefix: "qemu-guest") : nil
@@ -52,23 +56,23 @@ final class GuestProcess {
       options, host,
       .foreground(
         status: Self.statusNumber, control: needsControl ? Self.controlNumber : nil, directory: directory))
-    let input = host.isInputTerminal ? nil : try DescriptorPair.pipe()
+    // A pipe in any case, or QEMU would set the terminal up in its own way.
+    let input = try DescriptorPair.pipe()
 
-    var descriptors = [(child: Self.statusNumber, own: report)]
+    var descriptors = [(child: Self.statusNumber, own: report), (0, input.first)]
     if let control { descriptors.append((Self.controlNumber, control.second)) }
-    if let input { descriptors.append((0, input.first)) }
-    // With a terminal QEMU must be in the foreground's process group to read it. Without, Ctrl-C is this process's.
-    let process = try start(
-      command, descriptors, group: host.isInputTerminal ? .same : .new, deathSignal: Signal.terminate)
+    terminal?.makeRaw(keepsSignals: !options.ignoresInterrupt)
+    // Ctrl-C is this process's, or the guest's.
+    let process = try start(command, descriptors, group: .new, deathSignal: Signal.terminate)
     control?.second.close()
-    input?.first.close()
+    input.first.close()
     let end = try process.endDescriptor()
     if let control { try prepare(process, control.first, end) }
     if let directory {
       printError("qemu-guest: the guest is paused; `cont` on the monitor \(directory)/monitor.socket lets it run")
     }
 
-    let signal = try watch(process, end: end, signals: signals, input: input?.second)
+    let signal = try watch(process, end: end, signals: signals, input: input.second)
     let qemuEnd = process.wait()
     if let signal {
       cleanUp()
@@ -84,14 +88,13 @@ final class GuestProcess {
   ///
   /// - Returns: the signal by which this process should end, after QEMU has ended.
   private func watch(
-    _ process: ChildProcess, end: Descriptor, signals: SignalQueue, input: Descriptor?
+    _ process: ChildProcess, end: Descriptor, signals: SignalQueue, input: Descriptor
   ) throws -> Int32? {
     var fatalSignal: Int32?
     var deadline: Int64?
     var isOutputGone = false
     var buffer = [UInt8](repeating: 0, count: Self.inputSize)
-    if input == nil { isInputAtEnd = true }
-    input?.setNonBlocking()
+    input.setNonBlocking()
 
     func terminate(_ signal: Int32) {
       // The second signal is impatience.
@@ -113,7 +116,7 @@ final class GuestProcess {
         inputIndex = interests.count
         interests.append(Interest(.standardInput, .read))
       }
-      if let input, input.isOpen, !encoder.isEmpty {
+      if input.isOpen, !encoder.isEmpty {
         pumpIndex = interests.count
         interests.append(Interest(input, .write))
       }
@@ -130,8 +133,11 @@ final class GuestProcess {
         isOutputGone = true
         deadline = deadline ?? monotonicMilliseconds() + Self.unreadMilliseconds
       }
-      if let inputIndex, readiness[inputIndex].ready || readiness[inputIndex].gone { readInput(into: &buffer) }
-      if let pumpIndex, let input, readiness[pumpIndex].ready || readiness[pumpIndex].gone { send(to: input) }
+      if let inputIndex, readiness[inputIndex].ready || readiness[inputIndex].gone {
+        readInput(into: &buffer)
+        if encoder.isQuitting { terminate(Signal.interrupt) }
+      }
+      if let pumpIndex, readiness[pumpIndex].ready || readiness[pumpIndex].gone { send(to: input) }
       if let limit = deadline, monotonicMilliseconds() >= limit {
         terminate(fatalSignal ?? Signal.brokenPipe)
       }

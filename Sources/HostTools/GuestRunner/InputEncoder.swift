@@ -1,9 +1,24 @@
-/// Encodes an input for the guest's serial line, which has no end and no other way to say so.
-///
-/// 0x10 is sent twice; the end of the input is 0x10 0x04.
+/// Encodes an input for the guest's serial line.
 struct InputEncoder {
+  /// What the input is.
+  enum Form {
+    /// Bytes and an end, of which the line has none: 0x10 is sent twice, and the end is 0x10 0x04.
+    case pipe
+    /// Keys, as they are.
+    case terminal
+    /// Keys but for the escape Ctrl-A: Ctrl-A X asks for the guest's end, Ctrl-A Ctrl-A is one Ctrl-A.
+    case terminalWithEscape
+  }
   static let escape: UInt8 = 0x10
   static let end: UInt8 = 0x04
+  private static let key: UInt8 = 0x01
+
+  let form: Form
+  private var isEscaped = false
+  /// Ctrl-A X was typed.
+  private(set) var isQuitting = false
+
+  init(_ form: Form) { self.form = form }
 
   /// The encoded bytes that wait to be sent.
   private(set) var pending: [UInt8] = []
@@ -19,12 +34,25 @@ struct InputEncoder {
     compact()
     pending.reserveCapacity(pending.count + bytes.count)
     for byte in bytes {
+      if form == .terminalWithEscape, addKey(byte) { continue }
       pending.append(byte)
-      if byte == Self.escape { pending.append(byte) }
+      if form == .pipe, byte == Self.escape { pending.append(byte) }
     }
   }
 
+  /// Returns true when the key is not for the guest.
+  private mutating func addKey(_ byte: UInt8) -> Bool {
+    guard isEscaped else {
+      isEscaped = byte == Self.key
+      return isEscaped
+    }
+    isEscaped = false
+    if byte | 0x20 == UInt8(ascii: "x") { isQuitting = true }
+    return byte != Self.key
+  }
+
   mutating func addEnd() {
+    guard form == .pipe else { return }
     compact()
     pending += [Self.escape, Self.end]
   }

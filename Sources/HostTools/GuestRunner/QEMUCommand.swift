@@ -8,6 +8,8 @@ struct QEMUCommand {
     var isKVMUsable: Bool
     var isInputTerminal: Bool
     var isOutputTerminal: Bool
+    /// Of the terminal that output goes to.
+    var window: (rows: Int, columns: Int)?
   }
 
   /// How QEMU will run.
@@ -105,6 +107,7 @@ struct QEMUCommand {
     var parameters: [String] = []
     if !host.isInputTerminal { parameters.append("console.stdin=pipe") }
     if !host.isOutputTerminal { parameters += ["console.stdout=pipe", "banner=off"] }
+    if let window = host.window { parameters += ["console.rows=\(window.rows)", "console.columns=\(window.columns)"] }
     return parameters
   }
 
@@ -115,10 +118,8 @@ struct QEMUCommand {
       add(
         "-chardev", "socket,id=console,path=\(path)/console.socket,server=on,wait=off,logfile=\(path)/console.log")
     case .dryRun, .foreground:
-      // With a terminal, Ctrl-C ends the guest; under -C it goes to the guest, and Ctrl-A X ends it. A pipe's bytes
-      // are all the guest's.
-      let keys = !host.isInputTerminal ? "signal=off" : options.ignoresInterrupt ? "signal=off,mux=on" : "signal=on"
-      add("-chardev", "stdio,id=console,\(keys)")
+      // Keys that are not the guest's do not come this far.
+      add("-chardev", "stdio,id=console,signal=off")
     }
     add("-serial", "chardev:console")
   }

@@ -184,30 +184,6 @@ public func sleep(milliseconds: Int32) {
 /// This process's identifier.
 public var processIdentifier: Int32 { getpid() }
 
-/// The settings of a terminal, to be put back later.
-public struct TerminalSettings {
-  private let descriptor: Descriptor
-  private let settings: termios
-
-  /// Remembers the settings of the terminal behind `descriptor`; `nil` when it is none.
-  public init?(of descriptor: Descriptor) {
-    var settings = termios()
-    // SAFETY: tcgetattr writes one termios.
-    guard unsafe tcgetattr(descriptor.number, &settings) == 0 else { return nil }
-    self.descriptor = descriptor
-    self.settings = settings
-  }
-
-  /// Puts the settings back, also from the background.
-  public func restore() {
-    let previous = Glibc.signal(SIGTTOU, SIG_IGN)
-    var copy = settings
-    // SAFETY: tcsetattr reads one termios.
-    _ = unsafe tcsetattr(descriptor.number, TCSADRAIN, &copy)
-    _ = Glibc.signal(SIGTTOU, previous)
-  }
-}
-
 /// True when this process can create a virtual machine with KVM.
 public func isKVMUsable() -> Bool {
   chost_kvm_usable() == 1

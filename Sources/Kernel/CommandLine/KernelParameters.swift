@@ -50,6 +50,14 @@ extension ParameterDeclaration {
     Self("console.stdout", .choice(ConsoleMode.words), help: "what standard output is to the program")
   }
 
+  /// `console.rows=N console.columns=N`: the size of the terminal's window.
+  public static var consoleRows: Self {
+    Self("console.rows", .integer(0...65535), help: "the height of the terminal's window")
+  }
+  public static var consoleColumns: Self {
+    Self("console.columns", .integer(0...65535), help: "the width of the terminal's window")
+  }
+
   /// `virtio_mmio.device=<size>@<base>:<irq>[:<id>]`: a device that the monitor announces.
   public static var virtioMMIODevice: Self {
     Self(
@@ -72,7 +80,7 @@ extension ParameterDeclaration {
   public static var kernel: [Self] {
     [
       .environment, .fileSystemTable, .addressRandomization, .banner, .strace, .logLevel, .standardInput,
-      .standardOutput, .virtioMMIODevice, .networkAddress, .help,
+      .standardOutput, .consoleRows, .consoleColumns, .virtioMMIODevice, .networkAddress, .help,
     ]
   }
 }
@@ -117,4 +125,9 @@ extension ParsedCommandLine {
 
   /// What standard output is, or nil when the line does not say.
   public var standardOutput: ConsoleMode? { choice(.standardOutput).flatMap(ConsoleMode.init(rawValue:)) }
+
+  /// The size of the console's window; zeroes when the line does not say.
+  public var consoleSize: (rows: UInt16, columns: UInt16) {
+    (UInt16(integer(.consoleRows) ?? 0), UInt16(integer(.consoleColumns) ?? 0))
+  }
 }
