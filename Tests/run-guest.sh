@@ -3,7 +3,7 @@
 # Run from anywhere; needs root (for chroot), the image that `make` builds, and installs the packages that the cases
 # name. Ends with one line `N passed, N failed` over all, and a status that is not zero if any failed.
 #
-#   Tests/run-guest.sh [--filter RE] [programs|differential|machines|bad-input]...
+#   Tests/run-guest.sh [--filter RE] [programs|shells|differential|machines|bad-input]...
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,15 +15,15 @@ while (($#)); do
     filter=(--filter "$2")
     shift
     ;;
-  programs | differential | machines | bad-input) parts+=("$1") ;;
+  programs | shells | differential | machines | bad-input) parts+=("$1") ;;
   *)
-    echo "usage: Tests/run-guest.sh [--filter RE] [programs|differential|machines|bad-input]..." >&2
+    echo "usage: Tests/run-guest.sh [--filter RE] [programs|shells|differential|machines|bad-input]..." >&2
     exit 2
     ;;
   esac
   shift
 done
-((${#parts[@]})) || parts=(programs differential machines bad-input)
+((${#parts[@]})) || parts=(programs shells differential machines bad-input)
 
 # The tools are built when they first run: now, and not within a case's time.
 for tool in qemu-guest mkinitrd; do support/$tool -h >/dev/null || exit 1; done
@@ -55,6 +55,9 @@ for part in "${parts[@]}"; do
     ;;&
   programs)
     run "programs of Tests/Guest" differential --list Tests/Guest/programs.toml --times build/differential/times-programs.json
+    ;;
+  shells)
+    run "shells and jobs" differential --list Tests/Differential/shells.toml --times build/differential/times-shells.json
     ;;
   machines)
     run "machines" differential --list Tests/Guest/machines.toml --times build/differential/times-machines.json

@@ -46,7 +46,7 @@ class Case:
     cpu: str = ""
     #: How the initrd is made: one of INITRDS.
     initrd: str = "mkinitrd"
-    #: (pattern to wait for, text to type) pairs: the program then runs on a terminal.
+    #: (pattern to wait for, text to type[, seconds between]): the program then runs on a terminal.
     terminal: list = None
     parameters: list = dataclasses.field(default_factory=list)
     normalise: list = dataclasses.field(default_factory=list)

@@ -46,7 +46,8 @@ def run_bounded(arguments, timeout, stdin=b""):
 def run_on_terminal(arguments, timeout, dialogue):
     """Runs a command on a new terminal of 24 by 80; returns as `run_bounded` does.
 
-    `dialogue` is a list of (pattern, text): each text is typed when the output since the last one matches.
+    `dialogue` is a list of (pattern, text) or (pattern, text, seconds): each text is typed when the output since the
+    last one matches, or that much later, when a program has had the time to start to read.
     """
     start = time.monotonic()
     ours, theirs = pty.openpty()
@@ -64,7 +65,9 @@ def run_on_terminal(arguments, timeout, dialogue):
             output += data
         while dialogue and (match := re.search(dialogue[0][0].encode(), output[seen:])):
             seen += match.end()
-            os.write(ours, dialogue.pop(0)[1].encode())
+            _, text, *pause = dialogue.pop(0)
+            time.sleep(*pause or [0])
+            os.write(ours, text.encode())
     status = None
     try:
         status = shell_status(process.wait(timeout=max(1, timeout - (time.monotonic() - start)) if ended else 0.1))

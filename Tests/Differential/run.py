@@ -30,7 +30,8 @@ from execution import Outcome, run_either
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.join(cases.REPOSITORY, "build", "differential")
 NATIVE = os.path.join(HERE, "native.py")
-STANDARD_LISTS = (os.path.join(HERE, "cases.toml"), os.path.join(HERE, "../Guest/programs.toml"),
+STANDARD_LISTS = (os.path.join(HERE, "cases.toml"), os.path.join(HERE, "shells.toml"),
+                  os.path.join(HERE, "../Guest/programs.toml"),
                   os.path.join(HERE, "../Guest/machines.toml"))
 NAMESPACE_MARK = "DIFFERENTIAL_NAMESPACE"
 MOST_DIFF_LINES = 40
