@@ -83,8 +83,10 @@ var targets: [Target] = [
   module("ProcFS", ["VFSCore", "Kernel", "Support", "LinuxABI"]),
   module("Mmap", ["VFSCore", "Kernel", "Platform", "Support", "LinuxABI"]),
   module("Polling", ["VFSCore", "Kernel", "Support", "LinuxABI"]),
-  module("Process", ["ELFLoader", "Mmap", "VFSCore", "Kernel", "Platform", "Support", "LinuxABI"]),
-  module("Syscalls", ["Process", "Polling", "Mmap", "VFSCore", "Kernel", "Platform", "Support", "LinuxABI"]),
+  module("Sockets", ["VFSCore", "Kernel", "LinuxABI"]),
+  module("Process", ["ELFLoader", "Mmap", "Sockets", "VFSCore", "Kernel", "Platform", "Support", "LinuxABI"]),
+  module(
+    "Syscalls", ["Process", "Polling", "Sockets", "Mmap", "VFSCore", "Kernel", "Platform", "Support", "LinuxABI"]),
 ]
 
 if isKernel {

@@ -4,6 +4,7 @@
 public import Kernel
 public import LinuxABI
 internal import Mmap
+public import Sockets
 internal import Support
 internal import VFSCore
 
@@ -40,6 +41,7 @@ public final class System {
   let emptyFiles = FileDescriptorTable()
   /// threads-max: the stacks of as many fill an eighth of memory.
   public var mostThreads: Int { max(frames.totalFrames / (8 * Task.stackPages), 32) }
+  public let sockets: SocketNamespace
   /// uname(2)'s release, which C libraries compare with what they need, and version.
   public static let release: StaticString = "6.1.0"
   public static let version: StaticString = "#1 elfloader"
@@ -64,6 +66,7 @@ public final class System {
     self.defaultStackLimit = defaultStackLimit
     emptyMemory = AddressSpace(kernelTable: kernelTable, frames, zeroFrame: zeroFrame)
     scheduler.reap = { stacks.free($0.stackTop) }
+    sockets = SocketNamespace(frames) { SocketCaller(Thread.currentThread) }
   }
 
   /// pid_max: numbers stay below it.
@@ -138,5 +141,19 @@ public enum ExitStatus: Equatable, Sendable {
     case .exited(let code): Int32(code) << 8
     case .killed(let signal): signal.rawValue
     }
+  }
+}
+
+extension SocketCaller {
+  init(_ thread: Thread) {
+    let process = thread.process
+    let identity = process.identity
+    let isPrivileged =
+      identity.has(Identity.Capability.CAP_SYS_RESOURCE) || identity.has(Identity.Capability.CAP_SYS_ADMIN)
+    self.init(
+      pid: process.pid,
+      real: UCred(pid: process.pid, uid: identity.user.real, gid: identity.group.real),
+      effective: UCred(pid: process.pid, uid: identity.user.effective, gid: identity.group.effective),
+      fileLimit: isPrivileged ? nil : process.files.limit)
   }
 }

@@ -19,6 +19,7 @@ public final class SyscallTable {
       executeSyscalls,
       readWriteSyscalls, openSyscalls, descriptorSyscalls, statusSyscalls, nameSyscalls, directorySyscalls,
       attributeSyscalls, storageSyscalls, transferSyscalls, extendedAttributeSyscalls, mountSyscalls, socketSyscalls,
+      messageSyscalls,
       pollSyscalls, epollSyscalls, eventFileSyscalls,
     ]
   }

@@ -65,6 +65,9 @@ open class OpenFile {
   ///   (the caller sends SIGPIPE), `ESPIPE`.
   open func write(from reader: inout UserReader, at position: Int64? = nil) throws(Errno) -> Int { throw .EINVAL }
 
+  /// Whether a write that fails with `EPIPE` raises SIGPIPE.
+  open var signalsBrokenPipe: Bool { true }
+
   /// Moves `offset`. See lseek(2).
   ///
   /// - Throws: `ESPIPE`, `EINVAL`, `ENXIO`, `EOVERFLOW`.

@@ -2,24 +2,6 @@ public import Kernel
 public import LinuxABI
 internal import Support
 
-/// A mutual exclusion that is held over copies from and to the program's memory, which may sleep.
-final class SleepLock {
-  private var isHeld = false
-  private let waiters = WaitQueue()
-
-  /// Takes the lock; only another holder's sleep can make this one sleep.
-  @inline(__always)
-  func lock() {
-    while isHeld { _ = waiters.sleep(interruptible: false) }
-    isHeld = true
-  }
-  @inline(__always)
-  func unlock() {
-    isHeld = false
-    waiters.wake()
-  }
-}
-
 /// The buffer behind pipe(2) and FIFOs: a ring of page frames that are there only while they hold bytes.
 public final class Pipe {
   /// What a new pipe holds, and the most that F_SETPIPE_SZ gives the unprivileged.

@@ -21,7 +21,7 @@ extension Thread {
   }
 
   /// What is left until a deadline.
-  fileprivate func timeLeft(until deadline: UInt64) -> Timespec {
+  func timeLeft(until deadline: UInt64) -> Timespec {
     let now = process.system.clock.now
     return Timespec(nanoseconds: deadline > now ? Int64(clamping: deadline - now) : 0)
   }

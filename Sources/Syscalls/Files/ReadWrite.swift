@@ -53,7 +53,7 @@ func write(_ thread: Thread, _ descriptor: Descriptor, _ buffer: InBuffer, _ cou
   var count = try transferCount(buffer.address, count)
   if thread.process.limits.fileSize != nil { count = try limitedCount(thread, file, nil, count) }
   var reader = UserReader(buffer.address, count: count)
-  do throws(Errno) { return try file.write(from: &reader, at: nil) } catch { throw writeError(thread, error) }
+  do throws(Errno) { return try file.write(from: &reader, at: nil) } catch { throw writeError(thread, file, error) }
 }
 
 /// Writes at an offset. See pwrite(2).
@@ -65,13 +65,15 @@ func pwrite64(
   var count = try transferCount(buffer.address, count)
   if thread.process.limits.fileSize != nil { count = try limitedCount(thread, file, Int64(offset), count) }
   var reader = UserReader(buffer.address, count: count)
-  do throws(Errno) { return try file.write(from: &reader, at: Int64(offset)) } catch { throw writeError(thread, error) }
+  do throws(Errno) { return try file.write(from: &reader, at: Int64(offset)) } catch {
+    throw writeError(thread, file, error)
+  }
 }
 
 /// What a failed write says, after the signal that belongs to it.
 @inline(never)
-private func writeError(_ thread: Thread, _ error: Errno) -> Errno {
-  if error == .EPIPE { thread.raise(.SIGPIPE) }
+private func writeError(_ thread: Thread, _ file: OpenFile, _ error: Errno) -> Errno {
+  if error == .EPIPE, file.signalsBrokenPipe { thread.raise(.SIGPIPE) }
   return error
 }
 
@@ -162,7 +164,9 @@ private func write(
   if flags.contains(.RWF_APPEND), file.inode.isRegularFile { target = file.inode.size }
   var reader = UserReader(segments, total: try limitedCount(thread, file, target, total))
   let written: Int
-  do throws(Errno) { written = try file.write(from: &reader, at: target) } catch { throw writeError(thread, error) }
+  do throws(Errno) { written = try file.write(from: &reader, at: target) } catch {
+    throw writeError(thread, file, error)
+  }
   if let target, position == nil { file.offset = target &+ Int64(written) }
   if !flags.isDisjoint(with: [.RWF_DSYNC, .RWF_SYNC]) {
     try file.synchronize(dataOnly: !flags.contains(.RWF_SYNC))

@@ -59,7 +59,7 @@ private func copy(
 ) throws(Errno) -> Int {
   let count = try limitedCount(thread, target, to, limit)
   do throws(Errno) { return try source.copy(to: target, from: &from, at: to, count: count) } catch {
-    if error == .EPIPE { thread.raise(.SIGPIPE) }
+    if error == .EPIPE, target.signalsBrokenPipe { thread.raise(.SIGPIPE) }
     throw error
   }
 }
