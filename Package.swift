@@ -81,6 +81,7 @@ var targets: [Target] = [
   module("CpioFS", ["VFSCore", "Kernel", "Platform", "Support", "LinuxABI"]),
   module("DevFS", ["VFSCore", "Kernel", "Platform", "Support", "LinuxABI"]),
   module("ProcFS", ["VFSCore", "Kernel", "Support", "LinuxABI"]),
+  module("NinePFS", ["VFSCore", "Drivers", "Kernel", "Platform", "Support", "LinuxABI"]),
   module("Mmap", ["VFSCore", "Kernel", "Platform", "Support", "LinuxABI"]),
   module("Polling", ["VFSCore", "Kernel", "Support", "LinuxABI"]),
   module("Sockets", ["VFSCore", "Kernel", "LinuxABI"]),
@@ -97,8 +98,8 @@ if isKernel {
     module(
       "Boot",
       [
-        "Syscalls", "Process", "ELFLoader", "Mmap", "VFSCore", "RamFS", "CpioFS", "DevFS", "ProcFS", "Drivers", "CZlib",
-        "Kernel", "Platform", "Support", "LinuxABI",
+        "Syscalls", "Process", "ELFLoader", "Mmap", "VFSCore", "RamFS", "CpioFS", "NinePFS", "DevFS", "ProcFS",
+        "Drivers", "CZlib", "Kernel", "Platform", "Support", "LinuxABI",
       ]),
   ]
 } else {
@@ -133,6 +134,9 @@ if isKernel {
     test("RamFSTests", ["RamFS", "VFSCore", "Kernel", "Platform", "Support", "LinuxABI", "FileSystemTesting"]),
     test("DevFSTests", ["DevFS", "VFSCore", "Kernel", "Platform", "Support", "LinuxABI", "FileSystemTesting"]),
     test("ProcFSTests", ["ProcFS", "VFSCore", "Kernel", "Platform", "Support", "LinuxABI", "FileSystemTesting"]),
+    test(
+      "NinePFSTests",
+      ["NinePFS", "VFSCore", "Drivers", "Kernel", "Platform", "Support", "LinuxABI", "FileSystemTesting"]),
     test("CpioFSTests", ["CpioFS", "VFSCore", "Kernel", "Platform", "Support", "LinuxABI", "FileSystemTesting"]),
   ]
   targets += hostTools

@@ -23,7 +23,9 @@ extension Machine {
     greet()
 
     let environment = FileSystemEnvironment(frames: frames, clock: clock)
-    let namespace = Namespace(environment, root: makeRoot(environment), source: [UInt8]("rootfs".utf8))
+    let devices = VirtioDevices(self)
+    let root = makeRoot(environment, devices)
+    let namespace = Namespace(environment, root: root.fileSystem, source: root.source, flags: root.flags)
     let context = FileSystemContext(namespace)
     let console = Console(
       serial, clock: clock, input: parameters.standardInput ?? .tty, output: parameters.standardOutput ?? .tty)
@@ -34,10 +36,11 @@ extension Machine {
     let system = makeSystem(random)
     let processes = SessionProcesses(system)
     console.register(in: environment.devices, processes)
+    for type in devices.types(environment) { namespace.register(type) }
     mountDefaults(context, environment)
     mountPseudoTerminals(context, environment, processes)
     mountTable(context)
-    startEntropyDevice(random)
+    startEntropyDevice(random, devices)
     stages.mark("files")
 
     system.machineExit = { [self] status in
@@ -46,6 +49,8 @@ extension Machine {
         var export = TreeExport(power)
         export.write(exported, context)
       }
+      // Nobody is left who could hear of an error.
+      try? namespace.synchronize()
       switch status {
       case .exited(let code): power.powerOff(.exit(status: code))
       case .killed(let signal): power.powerOff(.signal(UInt8(signal.rawValue)))
@@ -107,16 +112,20 @@ extension Machine {
     }
   }
 
+  /// Whether an entry of `vfs.fstab` counts.
+  private func applies(_ entry: FileSystemTableEntry) -> Bool {
+    switch entry.condition {
+    case .always: true
+    case .ifInitrd: initrd.loaded != nil
+    case .ifNoInitrd: initrd.loaded == nil
+    }
+  }
+
   /// Mounts what `vfs.fstab` lists. A mount that fails ends the boot: the program would miss its files.
   private func mountTable(_ context: FileSystemContext) {
-    for entry in parameters.fileSystemTable {
-      switch entry.condition {
-      case .always: break
-      case .ifInitrd: if initrd.loaded == nil { continue }
-      case .ifNoInitrd: if initrd.loaded != nil { continue }
-      }
-      // The initrd is the root already.
-      if entry.path == [UInt8(ascii: "/")], entry.fileSystem == [UInt8]("extract".utf8) { continue }
+    for entry in parameters.fileSystemTable where applies(entry) {
+      // The root is there already.
+      if entry.path == [UInt8(ascii: "/")], entry.isInitrd || entry.isShare { continue }
       do throws(Errno) {
         if entry.makesMountPoint, (try? context.resolve(entry.path)) == nil {
           try context.makeDirectory(entry.path, mode: FileMode(rawValue: 0o755))
@@ -131,12 +140,9 @@ extension Machine {
   }
 
   /// Seeds the generator from a virtio device where the processor has no random numbers of its own, or one is announced.
-  private func startEntropyDevice(_ random: RandomSource) {
-    let announced = parameters.virtioMMIODevices
-    if CPU.has(.rdrand), announced.isEmpty { return }
-    let devices = VirtioDiscovery.devices(
-      announced: announced, hasACPI: information.rsdp != 0, controller: controller, mapper: mapper, log: log)
-    for device in devices where device.kind == VirtioDeviceKind.entropy {
+  private func startEntropyDevice(_ random: RandomSource, _ devices: VirtioDevices) {
+    if CPU.has(.rdrand), parameters.virtioMMIODevices.isEmpty { return }
+    for device in devices.of(VirtioDeviceKind.entropy) {
       let entropy = try? VirtioEntropy(device, frames) { bytes in
         for i in 0..<bytes.byteCount { random.mix(UInt64(bytes.byte(at: i))) }
       }
@@ -144,8 +150,36 @@ extension Machine {
     }
   }
 
-  /// The root: the initrd, or an empty file system.
-  private func makeRoot(_ environment: FileSystemEnvironment) -> FileSystem {
+  /// The root: what `vfs.fstab` says; else the initrd; else the share `fs0`; else an empty file system.
+  private func makeRoot(
+    _ environment: FileSystemEnvironment, _ devices: VirtioDevices
+  ) -> (fileSystem: FileSystem, source: [UInt8], flags: StatfsFlags) {
+    var source = [UInt8]("fs0".utf8)
+    var flags: StatfsFlags = .ST_RELATIME
+    var options: [UInt8] = []
+    var isWanted = initrd.loaded == nil
+    for entry in parameters.fileSystemTable where entry.path == [UInt8(ascii: "/")] && applies(entry) {
+      isWanted = entry.isShare
+      if !isWanted { break }
+      source = entry.device
+      flags = StatfsFlags(MountFlags(rawValue: MountFlags.RawValue(truncatingIfNeeded: entry.flags)))
+      options = entry.options
+      if !devices.hasShare(source) {
+        fail([UInt8]("vfs.fstab: /: there is no share ".utf8) + source, status: 125)
+      }
+    }
+    if isWanted, devices.hasShare(source) {
+      do throws(Errno) {
+        return (try devices.share(source, environment, options: options), source, flags)
+      } catch {
+        fail([UInt8]("9p: ".utf8) + source + [UInt8](": ".utf8) + error.text.bytes, status: 125)
+      }
+    }
+    return (makeInitrdRoot(environment), [UInt8]("rootfs".utf8), .ST_RELATIME)
+  }
+
+  /// The initrd's file system, or an empty one.
+  private func makeInitrdRoot(_ environment: FileSystemEnvironment) -> FileSystem {
     let root = CpioFileSystem(environment)
     if let wanted = initrd.wanted {
       let total = information.memory.reduce(UInt(0)) { $0 + $1.end - $1.start }
@@ -209,8 +243,7 @@ extension Machine {
       do throws(Errno) {
         path = try context.resolve(place)
       } catch {
-        try context.makeDirectory(place, mode: FileMode(rawValue: 0o755))
-        path = try context.resolve(place)
+        path = try context.makeMountPoint(place)
       }
       let fileSystem = try make()
       return context.namespace.mount(fileSystem, at: path, source: fileSystem.typeName.bytes, flags: flags)

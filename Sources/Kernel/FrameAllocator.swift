@@ -25,7 +25,7 @@ public final class FrameAllocator {
     var state: State = .reserved
     /// The order of a block, or the size class of a slab.
     var order: UInt8 = 0
-    /// A slab's first free object, counted from 1.
+    /// A slab's first free object, counted from 1; the marks of an allocated frame.
     var free: UInt16 = 0
   }
 
@@ -43,6 +43,11 @@ public final class FrameAllocator {
   public private(set) var freeFrames = 0
   /// Frames that only the kernel may take.
   public private(set) var reserve = 0
+
+  /// Gives frames back that hold nothing but copies of what is elsewhere, about as many as it is asked for, and returns
+  /// how many. It does not sleep, and takes frames that the program has mapped only when it is told so: then the caller
+  /// relies on no frame that it has not retained.
+  public var reclaimer: ((_ count: Int, _ takesMapped: Bool) -> Int)?
 
   /// Makes an allocator without frames whose records lie at physical address `records`, for frames below `frameLimit`.
   public init(records: UInt, frameLimit: UInt32) {
@@ -82,7 +87,7 @@ public final class FrameAllocator {
   ///
   /// - Throws: `ENOMEM`.
   public func allocate(_ purpose: Purpose, zeroed: Bool = false) throws(Errno) -> PageFrame {
-    if purpose == .user, freeFrames <= reserve { throw .ENOMEM }
+    if purpose == .user, freeFrames <= reserve, !reclaim(1) { throw .ENOMEM }
     let number: UInt32
     if recent != 0 {
       number = recent
@@ -103,7 +108,7 @@ public final class FrameAllocator {
   /// - Throws: `ENOMEM`.
   public func allocateBlock(order: Int, _ purpose: Purpose = .kernel) throws(Errno) -> PageFrame {
     if order > Self.highestOrder { throw .ENOMEM }
-    if purpose == .user, freeFrames <= reserve + (1 << order) { throw .ENOMEM }
+    if purpose == .user, freeFrames <= reserve + (1 << order), !reclaim(1 << order) { throw .ENOMEM }
     let number: UInt32
     if let taken = try? takeBlock(order: order) {
       number = taken
@@ -123,6 +128,14 @@ public final class FrameAllocator {
     for i in 0..<(UInt32(1) << UInt32(order)) { setRecord(block.number + i, Record(count: 1, state: .allocated)) }
     return block
   }
+
+  /// Asks whoever keeps frames that can be had again, and returns whether `count` are there now.
+  private func reclaim(_ count: Int) -> Bool {
+    // More than what is missing, so that the search is not made for each frame.
+    _ = reclaimer?(count + Self.reclaimBatch, false)
+    return freeFrames > reserve + count
+  }
+  private static var reclaimBatch: Int { 64 }
 
   @inline(__always)
   public func retain(_ frame: PageFrame) {
@@ -157,6 +170,16 @@ public final class FrameAllocator {
     guard frame.number < frameLimit else { return true }
     let r = record(frame.number)
     return r.state != .allocated || r.count > 1
+  }
+
+  /// What a page cache has noted of a frame that it holds: nothing at first.
+  @inline(__always)
+  public func marks(_ frame: PageFrame) -> FrameMarks { FrameMarks(rawValue: record(frame.number).free) }
+  @inline(__always)
+  public func setMarks(_ frame: PageFrame, _ marks: FrameMarks) {
+    var r = record(frame.number)
+    r.free = marks.rawValue
+    setRecord(frame.number, r)
   }
 
   /// Whether the frame is one that was allocated here, not the image's, the initrd's or a device's.

@@ -26,6 +26,23 @@ public struct PageFrame: Equatable, BitwiseCopyable, Sendable {
   }
 }
 
+/// Notes of a page cache on a frame whose content is somewhere else too.
+public struct FrameMarks: OptionSet, Sendable {
+  public let rawValue: UInt16
+
+  @inline(__always)
+  public init(rawValue: UInt16) { self.rawValue = rawValue }
+
+  /// The content is newer than what is elsewhere.
+  public static var dirty: FrameMarks { FrameMarks(rawValue: 1) }
+  /// The content is on its way there.
+  public static var writing: FrameMarks { FrameMarks(rawValue: 2) }
+  /// Somebody used it since it was last looked at.
+  public static var referenced: FrameMarks { FrameMarks(rawValue: 4) }
+  /// Who comes here will want the pages behind it.
+  public static var readahead: FrameMarks { FrameMarks(rawValue: 8) }
+}
+
 /// Rounds down to a page.
 @inline(__always)
 public func pageFloor(_ address: UInt) -> UInt { address & ~UInt(pageSize - 1) }

@@ -45,6 +45,12 @@ open class Task {
   /// Nanoseconds for which the task has run.
   public final var runTime: UInt64 { share.runTime &+ (scheduler.isCurrent(self) ? scheduler.timeSinceCharge : 0) }
 
+  /// Whether a task runs: not at boot.
+  static var isRunning: Bool {
+    // SAFETY: only whether the pointer is there is looked at.
+    unsafe CPU.thread != nil
+  }
+
   /// The task that runs now.
   @inline(__always)
   public static var current: Task {

@@ -1,3 +1,5 @@
+internal import Platform
+
 /// An entry of a wait queue: a sleeping task, or whatever else wants to hear of the event (an epoll instance).
 open class Waiter {
   var queue: WaitQueue?
@@ -84,5 +86,15 @@ public final class WaitQueue {
     waiter.remove()
     waiter.task = nil
     return reason
+  }
+
+  /// Puts the current task to sleep until the queue is woken, whatever signals come; at boot, where no task runs yet,
+  /// lets the CPU idle until the next interrupt. The caller looks at what it waits for again.
+  public func wait() {
+    if Task.isRunning {
+      _ = sleep(interruptible: false)
+    } else {
+      CPU.idle()
+    }
   }
 }

@@ -1,4 +1,4 @@
-internal import Kernel
+public import Kernel
 public import LinuxABI
 internal import Platform
 public import VFSCore
@@ -32,8 +32,18 @@ extension AddressSpace {
   /// Pages of anonymous memory that one write fault brings, when the faults come in order.
   static var anonymousAroundPages: UInt { 16 }
 
-  /// Serves a page fault at `address`.
+  /// Serves a page fault at `address`. Blocks while a page of a file comes from its store.
   public func handleFault(_ address: UInt, _ access: MemoryAccess) -> FaultOutcome {
+    while true {
+      guard let outcome = tryFault(address, access) else { continue }
+      // Pages of files that the program has mapped can be had again.
+      if case .outOfMemory = outcome, let reclaimer = frames.reclaimer, reclaimer(64, true) > 0 { continue }
+      return outcome
+    }
+  }
+
+  /// Serves a page fault, or brings the page that it wants and returns nil: the areas may be others by then.
+  private func tryFault(_ address: UInt, _ access: MemoryAccess) -> FaultOutcome? {
     guard let area = area(at: address) ?? growDown(to: address) else { return .noArea }
     switch access {
     case .read: if area.protection.isDisjoint(with: [.PROT_READ, .PROT_WRITE, .PROT_EXEC]) { return .accessError }
@@ -48,14 +58,20 @@ extension AddressSpace {
       }
       switch area.backing {
       case .anonymous: return try faultAnonymous(area, page, access)
-      case .pages(let cache, _, _): return try faultPages(area, page, cache, access)
+      case .pages(let cache, _, _):
+        let index = area.fileOffset(page) >> UInt64(pageShift)
+        if cache.isMissing(index) {
+          try cache.fill(index, wanted: 1, around: true)
+          return nil
+        }
+        return try faultPages(area, page, cache, access)
       case .kernel(let pages):
         let frame = pages[Int((page - area.start) >> pageShift)]
         try table.map(page, PageTableEntry(frame.physical, flags(area, writable: false)), frames)
         return .resolved
       }
     } catch {
-      return error == .ENXIO ? .beyondEnd : .outOfMemory
+      return error == .ENOMEM || error == .ENOSPC ? .outOfMemory : .beyondEnd
     }
   }
 
@@ -278,6 +294,25 @@ extension AddressSpace: MappingObserver {
 
   public func cache(_ cache: PageCache, droppedPages pages: Range<UInt64>) {
     forEachMapping(of: cache, pages) { _, start, end in dropPages(start, end) }
+  }
+
+  public func cache(_ cache: PageCache, cleanedPages pages: Range<UInt64>) {
+    forEachMapping(of: cache, pages) { area, start, end in
+      guard area.isShared else { return }
+      var flush = TLBFlush()
+      table.update(start, end, frames) { address, entry, _ in
+        guard entry.has(.writable) else { return entry }
+        flush.add(address)
+        return PageTableEntry(entry.physical, entry.flags.subtracting(.writable))
+      }
+      flush.finish()
+    }
+  }
+
+  public func cache(_ cache: PageCache, reclaims frame: PageFrame, of page: UInt64) {
+    forEachMapping(of: cache, page..<page + 1) { area, start, end in
+      if !area.isLocked, let found = table.lookup(start), found.entry.frame == frame { dropPages(start, end) }
+    }
   }
 
   public func cache(_ cache: PageCache, replacedPages pages: Range<UInt64>) {

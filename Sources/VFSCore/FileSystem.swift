@@ -63,6 +63,9 @@ open class FileSystem {
     return result
   }
 
+  /// Gives back frames that can be had again. See `FrameAllocator.reclaimer`.
+  open func reclaim(_ count: Int, takesMapped: Bool) -> Int { 0 }
+
   /// Writes back what is not yet where it should be. See sync(2).
   open func synchronize() throws(Errno) {}
 }

@@ -163,6 +163,25 @@ extension FileSystemContext {
     namespace.mount(try kind.make(source, options), at: place, source: source, flags: StatfsFlags(flags))
   }
 
+  /// A directory to mount on: the one of this path, or one that is made there. Where the file system is not the
+  /// kernel's own memory, what is made stands in the tree only, and the file system does not hear of it.
+  ///
+  /// - Throws: What the look-up of the directory above throws, `EEXIST`.
+  public func makeMountPoint(_ path: [UInt8]) throws(Errno) -> Path {
+    var walk = PathWalk(self, path, at: nil)
+    try walk.runToParent()
+    guard walk.last == .name else { throw .EEXIST }
+    let directory = walk.path
+    let mode = FileMode(.S_IFDIR, FileMode(rawValue: 0o755))
+    if directory.inode.fileSystem.childPolicy == .complete {
+      return Path(directory.mount, try create(directory, walk.lastName, mode))
+    }
+    let inode = MemoryInode(namespace.memoryFiles, NewNode(mode: mode, uid: 0, gid: 0))
+    let child = Dentry(walk.lastName, inode, parent: directory.dentry)
+    directory.dentry.add(child)
+    return Path(directory.mount, child)
+  }
+
   /// See umount2(2).
   public func unmount(_ path: [UInt8], _ flags: UnmountFlags) throws(Errno) {
     guard credentials.isPrivileged else { throw .EPERM }
@@ -174,7 +193,7 @@ extension FileSystemContext {
 
 extension StatfsFlags {
   /// The flags of a mount that mount(2) was asked for.
-  init(_ flags: MountFlags) {
+  public init(_ flags: MountFlags) {
     var result: StatfsFlags = []
     if flags.contains(.MS_RDONLY) { result.insert(.ST_RDONLY) }
     if flags.contains(.MS_NOSUID) { result.insert(.ST_NOSUID) }

@@ -13,6 +13,22 @@ public final class FileSystemEnvironment {
     self.clock = clock
   }
 
+  /// File systems that keep copies of what is elsewhere.
+  private var caching: [FileSystem] = []
+
+  /// Has `fileSystem` asked for frames when memory is short, until `removeCaching`.
+  public func addCaching(_ fileSystem: FileSystem) {
+    caching.append(fileSystem)
+    frames.reclaimer = { [self] count, takesMapped in
+      var freed = 0
+      for fileSystem in caching where freed < count {
+        freed += fileSystem.reclaim(count - freed, takesMapped: takesMapped)
+      }
+      return freed
+    }
+  }
+  public func removeCaching(_ fileSystem: FileSystem) { caching.removeAll { $0 === fileSystem } }
+
   /// The wall clock in nanoseconds since 1970, as inodes keep times.
   @inline(__always)
   public var now: Int64 { Int64(truncatingIfNeeded: clock.realtime) }

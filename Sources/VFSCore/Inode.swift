@@ -43,6 +43,10 @@ open class Inode {
   public final var pageCache: PageCache?
   /// The size of what has no page cache.
   public final var ownSize: Int64 = 0
+  /// Blocks of 512 bytes, of a file that is in a store.
+  public final var storedBlocks: Int64 = 0
+  /// The stored attributes may be old: `refresh` is asked before they are told.
+  public final var isStale = false
   /// The pipe behind a FIFO while somebody has it open.
   final var pipe: Pipe?
   /// Open descriptions that write; negative while the file is executed and may not be written.
@@ -86,6 +90,7 @@ open class Inode {
 
   /// What stat(2) returns.
   public final func stat() -> Stat {
+    if isStale { refresh() }
     var result = Stat()
     result.st_dev = fileSystem.device.encoded
     result.st_ino = number
@@ -96,9 +101,10 @@ open class Inode {
     result.st_rdev = device.encoded
     if let pageCache {
       result.st_size = pageCache.size
-      result.st_blocks = Int64(pageCache.pageCount) &* 8
+      result.st_blocks = pageCache.stored == nil ? Int64(pageCache.pageCount) &* 8 : storedBlocks
     } else {
       result.st_size = ownSize
+      result.st_blocks = storedBlocks
     }
     result.st_blksize = Int64(pageSize)
     result.st_atim = Timespec(nanoseconds: accessTime)
@@ -181,6 +187,9 @@ open class Inode {
   }
   /// Undoes one `denyWriting`.
   public final func allowWriting() { writerCount += 1 }
+
+  /// Brings stored attributes up to date, as far as that is possible. Blocks.
+  open func refresh() {}
 
   // MARK: Operations on a directory
 

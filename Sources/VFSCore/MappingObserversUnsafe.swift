@@ -1,3 +1,5 @@
+public import Kernel
+
 /// Hears of pages of a cache whose frames mappings may hold.
 public protocol MappingObserver: AnyObject {
   /// The file was cut, or a hole punched: these pages are gone, and with them the program's own copies in private
@@ -6,6 +8,10 @@ public protocol MappingObserver: AnyObject {
   /// These pages have other frames now than before, with the same content: mappings of the cache's frames, or of the
   /// zero page in their place, start afresh. A program's own copies in private mappings stay.
   func cache(_ cache: PageCache, replacedPages pages: Range<UInt64>)
+  /// These pages are about to be written back: shared mappings may not be written any more without a fault.
+  func cache(_ cache: PageCache, cleanedPages pages: Range<UInt64>)
+  /// The frame of this page is wanted back: mappings of it start afresh.
+  func cache(_ cache: PageCache, reclaims frame: PageFrame, of page: UInt64)
 }
 
 /// The address spaces that map pages of one cache. They are not kept alive by it: each takes itself out before it goes.

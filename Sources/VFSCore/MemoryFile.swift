@@ -27,11 +27,9 @@ final class SealableInode: MemoryInode {
 /// An open file of memfd_create(2).
 final class SealableFile: RegularFile {
   private let sealable: SealableInode
-  private let cache: PageCache
 
   init(_ path: Path, _ flags: OpenFlags, _ cache: PageCache, _ inode: SealableInode) {
     sealable = inode
-    self.cache = cache
     super.init(path, flags, cache)
   }
 

@@ -23,15 +23,20 @@ public final class PageQuota {
 ///
 /// A cache can have a base: bytes that lie in physical memory already, a file of the initrd. Nothing is copied until
 /// somebody writes to a page, or maps one that is not a frame by itself.
+///
+/// Or it has a store, where the file really is: pages come from there when they are wanted, and go there when they were
+/// changed. See `PageStore`. Only then can anything here block.
 public final class PageCache {
   public let frames: FrameAllocator
+  let stored: StoredPages?
   private let quota: PageQuota?
   /// Bytes of the file. Memory that is no file's has `Int64.max`.
-  public private(set) var size: Int64
-  /// Pages that are no holes.
-  public private(set) var pageCount = 0
+  public internal(set) var size: Int64
+  /// Pages that are no holes, and of a cache with a store those that are in memory.
+  public internal(set) var pageCount = 0
 
-  /// Entries are frame numbers that the cache holds a reference to, 0 for a hole or what the base has, or `hole`.
+  /// Entries are frame numbers that the cache holds a reference to, 0 for a hole or what the base or the store has, or
+  /// `hole`. With the highest bit set, a frame is being filled by the store.
   private var direct = InlineArray<8, UInt32>(repeating: 0)
   private var root: UInt32 = 0
   private var height: UInt64 = 0
@@ -39,7 +44,11 @@ public final class PageCache {
   private var leafNumber = UInt64.max
   private var leaf: UInt = 0
   /// A hole where the base has bytes.
-  private static var hole: UInt32 { .max }
+  static var hole: UInt32 { .max }
+  static var filling: UInt32 { 1 << 31 }
+  /// Whether the entry is a frame with content.
+  @inline(__always)
+  static func isFrame(_ entry: UInt32) -> Bool { Int32(bitPattern: entry) > 0 }
   private static var leafShift: UInt64 { 10 }
 
   private let base: UInt
@@ -47,7 +56,7 @@ public final class PageCache {
   /// No entry stands in the way of the base.
   private var isBaseWhole = true
 
-  private var observers = MappingObservers()
+  private(set) var observers = MappingObservers()
 
   /// Makes an empty cache that holds no more pages than `quota` leaves.
   public init(frames: FrameAllocator, quota: PageQuota?) {
@@ -56,6 +65,17 @@ public final class PageCache {
     size = 0
     base = 0
     baseLength = 0
+    stored = nil
+  }
+
+  /// Makes the cache of a file of `size` bytes that is in a store.
+  public init(frames: FrameAllocator, store: any PageStore, size: Int64) {
+    self.frames = frames
+    quota = nil
+    self.size = size
+    base = 0
+    baseLength = 0
+    stored = StoredPages(store, size: size)
   }
 
   /// Makes memory without a file behind it, and so without an end: what shared anonymous mappings map.
@@ -65,6 +85,7 @@ public final class PageCache {
     size = .max
     base = 0
     baseLength = 0
+    stored = nil
   }
 
   /// Makes a cache whose content is `length` bytes of physical memory, which stay there as long as the machine runs and
@@ -75,6 +96,7 @@ public final class PageCache {
     size = Int64(length)
     self.base = base
     baseLength = Int64(length)
+    stored = nil
     pageCount = Int(Self.pages(size))
   }
 
@@ -82,7 +104,7 @@ public final class PageCache {
 
   /// Pages that `size` bytes need.
   @inline(__always)
-  private static func pages(_ size: Int64) -> UInt64 { (UInt64(bitPattern: size) &+ 4095) >> 12 }
+  static func pages(_ size: Int64) -> UInt64 { (UInt64(bitPattern: size) &+ 4095) >> 12 }
   @inline(__always)
   private var basePages: UInt64 { Self.pages(baseLength) }
 
@@ -97,12 +119,21 @@ public final class PageCache {
   /// For writing, a page that is a hole or the initrd's becomes the file's own. For reading, nil stands for zeroes.
   ///
   /// - Returns: nil for a hole, and for writing when the page lies behind the end of the file.
-  /// - Throws: `ENOMEM`, `ENOSPC`.
+  /// - Throws: `ENOMEM`, `ENOSPC`, and what the store says. Blocks if `isMissing(index)`.
   public func frame(at index: UInt64, forWriting: Bool) throws(Errno) -> PageFrame? {
+    while isMissing(index) { try fill(index, wanted: 1) }
     if isBeyondEnd(index) { return nil }
     let entry = entry(index)
-    if entry != 0, entry != Self.hole { return PageFrame(number: entry) }
-    if forWriting { return try makeOwn(index) }
+    if Self.isFrame(entry) {
+      if forWriting { noteWrite(index, PageFrame(number: entry)) }
+      return PageFrame(number: entry)
+    }
+    if forWriting || stored != nil {
+      // What a store does not have yet is mapped as a page too: zeroes would not notice when they are replaced.
+      let own = try makeOwn(index)
+      if forWriting { noteWrite(index, own) }
+      return own
+    }
     if entry == Self.hole || index >= basePages { return nil }
     if let frame = baseFrame(index) { return frame }
     return try copyBasePage(index)
@@ -112,13 +143,13 @@ public final class PageCache {
   public func cachedFrame(at index: UInt64) -> PageFrame? {
     let entry = entry(index)
     if entry == 0 { return index < basePages ? baseFrame(index) : nil }
-    return entry == Self.hole ? nil : PageFrame(number: entry)
+    return Self.isFrame(entry) ? PageFrame(number: entry) : nil
   }
 
   /// Whether the page has content in memory. See mincore(2).
   public func isCached(_ index: UInt64) -> Bool {
     let entry = entry(index)
-    return entry == 0 ? index < basePages : entry != Self.hole
+    return entry == 0 ? index < basePages : Self.isFrame(entry)
   }
 
   /// The base's own frame of a page, where it can be mapped: aligned, and zero behind the end of the content.
@@ -195,7 +226,7 @@ public final class PageCache {
   // MARK: The table
 
   @inline(__always)
-  private func entry(_ index: UInt64) -> UInt32 {
+  func entry(_ index: UInt64) -> UInt32 {
     if index < 8 { return direct[Int(truncatingIfNeeded: index)] }
     if index >> Self.leafShift == leafNumber {
       return PhysicalMemory.load(at: leaf &+ UInt(index & 1023) &* 4)
@@ -218,7 +249,7 @@ public final class PageCache {
     return PhysicalMemory.load(at: leaf &+ UInt(index & 1023) &* 4)
   }
 
-  private func setEntry(_ index: UInt64, _ value: UInt32) throws(Errno) {
+  func setEntry(_ index: UInt64, _ value: UInt32) throws(Errno) {
     if index < 8 {
       direct[Int(truncatingIfNeeded: index)] = value
       return
@@ -256,7 +287,7 @@ public final class PageCache {
   }
 
   /// The first page from `index` on that has an entry, or nil.
-  private func nextEntry(from index: UInt64) -> UInt64? {
+  func nextEntry(from index: UInt64) -> UInt64? {
     var at = index
     while at < 8 {
       if direct[Int(at)] != 0 { return at }
@@ -313,9 +344,14 @@ public final class PageCache {
     if first < oldBasePages { pageCount -= Int(oldBasePages - first) - removedInBase }
   }
 
-  private func discard(_ value: UInt32) {
+  func discard(_ value: UInt32) {
     guard value != 0, value != Self.hole else { return }
-    frames.release(PageFrame(number: value))
+    let frame = PageFrame(number: value & ~Self.filling)
+    if let stored, frames.marks(frame).contains(.dirty) {
+      frames.setMarks(frame, [])
+      stored.dirtyCount -= 1
+    }
+    frames.release(frame)
     quota?.used -= 1
     pageCount -= 1
   }
@@ -353,7 +389,7 @@ public final class PageCache {
   /// Copies content from `offset` on to where `writer` says, up to the end of the file.
   ///
   /// - Returns: Bytes copied; fewer than there are after a fault.
-  /// - Throws: `EFAULT` when nothing could be copied.
+  /// - Throws: `EFAULT` when nothing could be copied, and what the store says before anything was.
   public func read(into writer: inout UserWriter, at offset: Int64) throws(Errno) -> Int {
     var position = offset
     while writer.remaining > 0, position < size {
@@ -363,10 +399,11 @@ public final class PageCache {
       var count = min(left, Int(4096 &- inPage))
       let entry = entry(index)
       let done: Int
-      if entry != 0, entry != Self.hole {
+      if Self.isFrame(entry) {
         let frame = PageFrame(number: entry)
         // The copy may sleep, and the file be cut meanwhile.
         frames.retain(frame)
+        if stored != nil { noteRead(index, frame) }
         do throws(Errno) { done = try writer.write(physical: frame.physical &+ inPage, count: count) } catch {
           frames.release(frame)
           throw error
@@ -376,6 +413,12 @@ public final class PageCache {
         let available = Int(baseLength &- position)
         count = isBaseWhole ? min(left, available) : min(count, available)
         done = try writer.write(physical: base &+ UInt(bitPattern: Int(position)), count: count)
+      } else if stored != nil, isMissing(index) {
+        do throws(Errno) { try fill(index, wanted: (left + Int(inPage) + 4095) >> 12) } catch {
+          if position == offset { throw error }
+          break
+        }
+        continue
       } else {
         done = try writer.writeZeroes(count)
       }
@@ -392,7 +435,11 @@ public final class PageCache {
   /// - Throws: `EFAULT`, `ENOSPC`, `ENOMEM` when nothing could be copied.
   public func write(from reader: inout UserReader, at offset: Int64) throws(Errno) -> Int {
     var position = offset
-    if offset > size { zeroTail(of: size) }
+    if stored != nil { try prepareWrite() }
+    if offset > size {
+      waitUntilFilled(UInt64(bitPattern: size) >> 12)
+      zeroTail(of: size)
+    }
     while reader.remaining > 0 {
       let index = UInt64(bitPattern: position) >> 12
       let inPage = UInt(bitPattern: Int(position)) & 4095
@@ -400,13 +447,18 @@ public final class PageCache {
       let done: Int
       do throws(Errno) {
         let entry = entry(index)
-        if entry != 0, entry != Self.hole {
+        if Self.isFrame(entry) {
           done = try fill(PageFrame(number: entry), inPage, count, from: &reader)
+        } else if stored != nil, entry != 0 || count < pageSize, isMissing(index) {
+          // The rest of the page is the store's, or what comes from there must not fall on top of the write.
+          try fill(index, wanted: 1)
+          continue
         } else if count == pageSize {
           done = try writeNewPage(index, from: &reader)
         } else {
           done = try fill(try makeOwn(index), inPage, count, from: &reader)
         }
+        if stored != nil { noteWrite(index) }
       } catch {
         if position == offset { throw error }
         break
@@ -460,8 +512,9 @@ public final class PageCache {
           PhysicalMemory.zero(frame.physical + UInt(done), count: pageSize - done)
         }
       }
+      waitUntilFilled(index)
       let present = entry(index)
-      if present != 0, present != Self.hole {
+      if Self.isFrame(present) {
         // Somebody else made the page while the copy slept.
         PhysicalMemory.copy(to: PageFrame(number: present).physical, from: frame.physical, count: done)
         frames.release(frame)
@@ -484,6 +537,7 @@ public final class PageCache {
   public func truncate(to newSize: Int64) {
     let old = size
     size = newSize
+    stored?.cut(to: newSize)
     if newSize < old {
       let first = Self.pages(newSize)
       let end = Self.pages(old)
@@ -501,7 +555,7 @@ public final class PageCache {
     if inPage == 0 { return }
     let index = UInt64(bitPattern: size) >> 12
     let entry = entry(index)
-    if entry != 0, entry != Self.hole {
+    if Self.isFrame(entry) {
       PhysicalMemory.zero(PageFrame(number: entry).physical + inPage, count: pageSize - Int(inPage))
     } else if entry == 0, size < baseLength {
       baseLength = size
@@ -551,7 +605,7 @@ public final class PageCache {
     let index = UInt64(bitPattern: start) >> 12
     guard isCached(index) else { return }
     let value = entry(index)
-    let frame = value != 0 && value != Self.hole ? PageFrame(number: value) : try makeOwn(index)
+    let frame = Self.isFrame(value) ? PageFrame(number: value) : try makeOwn(index)
     PhysicalMemory.zero(frame.physical + UInt(bitPattern: Int(start)) & 4095, count: Int(end - start))
   }
 
@@ -572,6 +626,8 @@ public final class PageCache {
 
   /// The first byte from `offset` on that is in no hole, or nil.
   public func nextData(from offset: Int64) -> Int64? {
+    // What the store has is not known to have holes.
+    if stored != nil { return offset < size ? offset : nil }
     var index = UInt64(bitPattern: offset) >> 12
     while !isCached(index) {
       if index < basePages {
@@ -587,6 +643,7 @@ public final class PageCache {
 
   /// The first byte from `offset` on that is in a hole; the end of the file counts as one.
   public func nextHole(from offset: Int64) -> Int64 {
+    if stored != nil { return size }
     var index = UInt64(bitPattern: offset) >> 12
     let end = Self.pages(size)
     while index < end, isCached(index) { index += 1 }

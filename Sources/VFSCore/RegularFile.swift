@@ -2,15 +2,15 @@ public import Kernel
 public import LinuxABI
 
 /// An open regular file, over its page cache.
-public class RegularFile: OpenFile {
-  private let cache: PageCache
+open class RegularFile: OpenFile {
+  public final let cache: PageCache
 
   public init(_ path: Path, _ flags: OpenFlags, _ cache: PageCache) {
     self.cache = cache
     super.init(path, flags)
   }
 
-  override public func read(into writer: inout UserWriter, at position: Int64?) throws(Errno) -> Int {
+  override open func read(into writer: inout UserWriter, at position: Int64?) throws(Errno) -> Int {
     guard isReadable else { throw .EBADF }
     let start = position ?? offset
     guard start >= 0 else { throw .EINVAL }
@@ -20,7 +20,7 @@ public class RegularFile: OpenFile {
     return count
   }
 
-  override public func write(from reader: inout UserReader, at position: Int64?) throws(Errno) -> Int {
+  override open func write(from reader: inout UserReader, at position: Int64?) throws(Errno) -> Int {
     guard isWritable else { throw .EBADF }
     var start = position ?? offset
     guard start >= 0 else { throw .EINVAL }
@@ -80,7 +80,7 @@ public class RegularFile: OpenFile {
     try inode.truncate(to: size)
   }
 
-  override public func allocate(_ mode: FallocateMode, offset: Int64, count: Int64) throws(Errno) {
+  override open func allocate(_ mode: FallocateMode, offset: Int64, count: Int64) throws(Errno) {
     guard isWritable else { throw .EBADF }
     guard offset >= 0, count > 0 else { throw .EINVAL }
     let (end, overflow) = offset.addingReportingOverflow(count)

@@ -12,6 +12,8 @@ final class RecordingObserver: MappingObserver {
 
   func cache(_ cache: PageCache, droppedPages pages: Range<UInt64>) { dropped.append(pages) }
   func cache(_ cache: PageCache, replacedPages pages: Range<UInt64>) { replaced.append(pages) }
+  func cache(_ cache: PageCache, cleanedPages pages: Range<UInt64>) {}
+  func cache(_ cache: PageCache, reclaims frame: PageFrame, of page: UInt64) {}
 }
 
 extension PageCache {

@@ -33,6 +33,13 @@ public struct FileSystemTableEntry: Equatable, Sendable {
     case ifNoInitrd
   }
 
+  /// Whether the source is the initrd, as the root has it by default.
+  public var isInitrd: Bool { fileSystem.elementsEqual(("extract" as StaticString).bytes) }
+  /// Whether the source is the tag of a 9p share.
+  public var isShare: Bool {
+    fileSystem.elementsEqual(("9p" as StaticString).bytes) || fileSystem.elementsEqual(("9pfs" as StaticString).bytes)
+  }
+
   /// Reads one entry of `vfs.fstab`.
   public init(parsing value: [UInt8]) throws(ParameterFault) {
     let fields = value.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)

@@ -1,0 +1,108 @@
+public import Kernel
+public import LinuxABI
+
+/// The 9P transport device, as Linux and QEMU have it: one queue, whose chains are a message and room for the reply.
+public final class VirtioNineP: NinePChannel {
+  /// VIRTIO_9P_MOUNT_TAG: the configuration has the tag.
+  private static var mountTagFeature: UInt64 { 1 }
+  private static var queueSize: Int { 32 }
+  /// Besides the request and the reply. With 64 pages a message carries 256 KiB.
+  public var segmentLimit: Int { 66 }
+  public var exchangeLimit: Int { min(Self.queueSize, queue.size) }
+
+  public let tag: [UInt8]
+  private let transport: any VirtioTransport
+  private let queue: Virtqueue
+  /// The exchanges that the device has, by their tags.
+  private var exchanges: [NinePExchange?]
+  /// Requests that found no free descriptors: those of a queue without indirect tables run out early.
+  private var waiting: [NinePExchange] = []
+  private var hasFailed = false
+
+  /// Starts the device.
+  ///
+  /// - Throws: `ENXIO`, `ENOMEM`, `ENOSPC`.
+  public init(_ transport: any VirtioTransport, _ frames: FrameAllocator) throws(Errno) {
+    self.transport = transport
+    let features = try transport.negotiate(Self.mountTagFeature | VirtioFeature.indirectDescriptors)
+    let interrupt = Relay()
+    queue = try transport.makeQueue(0, size: Self.queueSize, features: features, indirectLimit: 68, frames) {
+      interrupt.handler()
+    }
+    var tag: [UInt8] = []
+    if features & Self.mountTagFeature != 0 {
+      for i in 0..<Int(transport.configuration16(0)) { tag.append(transport.configuration8(2 + i)) }
+    }
+    self.tag = tag
+    exchanges = [NinePExchange?](repeating: nil, count: Self.queueSize)
+    interrupt.handler = { [self] in handleInterrupt() }
+    transport.start()
+  }
+
+  /// Stands between the queue, which is made with a handler, and the object that serves it, which needs the queue.
+  private final class Relay {
+    var handler: InterruptTable.Handler = {}
+  }
+
+  public func send(_ exchange: NinePExchange) throws(Errno) {
+    if hasFailed || Int(exchange.tag) >= exchanges.count { throw .EIO }
+    if !waiting.isEmpty || !add(exchange) { waiting.append(exchange) }
+  }
+
+  /// Hands a request to the device; false when the queue is full.
+  private func add(_ exchange: NinePExchange) -> Bool {
+    var segments: [VirtqueueSegment] = []
+    segments.reserveCapacity(exchange.data.count + 2)
+    let isDataRead = exchange.data.first?.isDeviceWritable == false
+    segments.append(
+      VirtqueueSegment(physical: exchange.request, count: UInt32(exchange.requestCount), isDeviceWritable: false))
+    if isDataRead { segments.append(contentsOf: exchange.data) }
+    segments.append(
+      VirtqueueSegment(physical: exchange.reply, count: UInt32(exchange.replyLimit), isDeviceWritable: true))
+    if !isDataRead { segments.append(contentsOf: exchange.data) }
+    do throws(VirtqueueFault) {
+      try queue.add(segments.span, token: UInt(exchange.tag))
+    } catch {
+      if error == .full, queue.inFlight > 0 { return false }
+      exchange.finish(0)
+      return true
+    }
+    exchanges[Int(exchange.tag)] = exchange
+    if queue.publish() { transport.notify(0) }
+    return true
+  }
+
+  public func wait(on queue: WaitQueue) { queue.wait() }
+
+  private func handleInterrupt() {
+    do throws(VirtqueueFault) {
+      while let completion = try queue.next() {
+        let tag = Int(completion.token)
+        guard let exchange = exchanges[tag] else { continue }
+        exchanges[tag] = nil
+        exchange.finish(Int(completion.written))
+      }
+    } catch {
+      fail()
+      return
+    }
+    while !waiting.isEmpty {
+      if !add(waiting[0]) { break }
+      waiting.removeFirst()
+    }
+  }
+
+  /// Gives the device up: what is under way ends without a reply.
+  private func fail() {
+    hasFailed = true
+    transport.fail()
+    let pending = waiting
+    waiting = []
+    for tag in exchanges.indices {
+      guard let exchange = exchanges[tag] else { continue }
+      exchanges[tag] = nil
+      exchange.finish(0)
+    }
+    for exchange in pending { exchange.finish(0) }
+  }
+}

@@ -1,0 +1,201 @@
+// NinePFS: files of a host, over 9P2000.L. `NinePClient` speaks the protocol over a `NinePChannel` of Drivers (virtio, or a
+// socket in tests); `NinePFileSystem`, `NinePInode` and `NinePFile` are VFSCore's file system on it; `NinePContent` is what
+// brings and takes the pages of VFSCore's page cache.
+//
+// What QEMU's server (hw/9pfs/9p.c, 9p-local.c) has of its own, and what follows here:
+// - A fid is a path there, kept right by renames through the same server; only an opened one is a file as well. So what
+//   was unlinked is reached by fids that were opened before, for reading and writing and nothing else: its attributes
+//   are kept here.
+// - Each request costs a switch to a thread and back, tens of microseconds: names, attributes, pages and opened fids are
+//   kept, so that what was seen once is not asked for again.
+public import Drivers
+internal import Kernel
+public import LinuxABI
+internal import Support
+public import VFSCore
+
+/// What is kept of a share, and for how long.
+public enum NinePCachePolicy: Sendable {
+  /// Nothing: every call asks the server, and writes go there before the call ends.
+  case none
+  /// An open asks whether the file has changed; the last close of a writer writes back.
+  case close
+  /// What was seen stays right, because only this guest changes the share. As with `close`, a close writes back.
+  case loose
+}
+
+/// The mount options that are the file system's own. See mount.9p of Linux.
+struct NinePOptions {
+  var cache = NinePCachePolicy.loose
+  var messageSize: UInt32 = 1 << 20
+  var attachName: [UInt8] = []
+
+  /// - Throws: `EINVAL` for an option that there is not.
+  init(_ text: [UInt8]) throws(Errno) {
+    for option in text.split(separator: UInt8(ascii: ",")) {
+      let parts = option.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+      let name = parts[0]
+      let value = parts.count > 1 ? parts[1] : []
+      if name.elementsEqual("cache".utf8) {
+        if value.elementsEqual("none".utf8) {
+          cache = .none
+        } else if value.elementsEqual("close".utf8) {
+          cache = .close
+        } else if value.elementsEqual("loose".utf8) || value.elementsEqual("fscache".utf8) {
+          cache = .loose
+        } else {
+          throw .EINVAL
+        }
+      } else if name.elementsEqual("msize".utf8) {
+        guard let size = Self.number(value), size >= 4096 else { throw .EINVAL }
+        messageSize = size
+      } else if name.elementsEqual("aname".utf8) {
+        attachName = Array(value)
+      } else if name.elementsEqual("trans".utf8) {
+        guard value.elementsEqual("virtio".utf8) else { throw .EINVAL }
+      } else if name.elementsEqual("version".utf8) {
+        guard value.elementsEqual("9p2000.L".utf8) else { throw .EINVAL }
+      } else if name.elementsEqual("access".utf8) || name.elementsEqual("uname".utf8) {
+        // Permissions are checked here, and the server acts as whoever runs it.
+        continue
+      } else {
+        throw .EINVAL
+      }
+    }
+  }
+
+  /// A decimal number of at most 1 GiB.
+  private static func number(_ text: ArraySlice<UInt8>) -> UInt32? {
+    var value: UInt32 = 0
+    for byte in text {
+      guard byte >= 0x30, byte <= 0x39, value <= 1 << 26 else { return nil }
+      value = value * 10 + UInt32(byte - 0x30)
+    }
+    return text.isEmpty || value > 1 << 30 ? nil : value
+  }
+}
+
+/// A share of a 9P server.
+public final class NinePFileSystem: FileSystem {
+  let client: NinePClient
+  let cache: NinePCachePolicy
+  let inodes = NinePInodeTable()
+  /// Files with changes that nobody has open: they must not go before their changes are at the server.
+  private var unwritten: [NinePInode] = []
+  /// Fids that could be had again, and how many may be kept: the server pays for each.
+  private var fidCount = 0
+  private static var fidLimit: Int { 2048 }
+  /// Where the search for something to give back goes on.
+  private var reclaimHand = 0
+  private var fidHand = 0
+
+  /// Begins a session.
+  ///
+  /// - Parameters:
+  ///   - channel: Carries messages to the server, for this file system alone.
+  ///   - options: Of mount(2): `cache=none|close|loose`, `msize=`, `aname=`.
+  /// - Throws: `EINVAL`, `EIO`, `EPROTONOSUPPORT`, and what the server says.
+  public init(
+    _ environment: FileSystemEnvironment, _ channel: any NinePChannel, options: [UInt8] = []
+  ) throws(Errno) {
+    let options = try NinePOptions(options)
+    client = try NinePClient(channel, environment.frames, messageSize: options.messageSize)
+    cache = options.cache
+    let fid = try client.attach(name: options.attachName)
+    let attributes = try client.attributes(of: fid)
+    super.init(
+      environment, typeName: "9p", magic: FilesystemMagic.V9FS_MAGIC,
+      childPolicy: options.cache == .none ? .transient : .cached)
+    var text = TextBuffer()
+    text.append("trans=virtio,cache=")
+    text.append(cache == .loose ? "loose" : cache == .close ? "close" : "none")
+    text.append(",msize=")
+    text.append(decimal: UInt(client.messageSize))
+    optionText = text.bytes
+    let root = NinePInode(self, attributes)
+    root.adopt(fid)
+    setRoot(root)
+    environment.addCaching(self)
+  }
+
+  /// The inode behind what the server named, new or known.
+  func inode(_ attributes: NinePAttributes) -> NinePInode {
+    if let known = inodes.find(attributes.qid.path) {
+      // The server's file system may have given the number of a removed file to another.
+      if known.mode.rawValue & 0o170000 == attributes.mode & 0o170000 {
+        known.update(attributes)
+        return known
+      }
+      inodes.remove(known)
+    }
+    return NinePInode(self, attributes)
+  }
+
+  // MARK: Fids
+
+  /// Notes one more fid that can be had again, and gives some up when there are too many.
+  func noteFid() {
+    fidCount += 1
+    if fidCount <= Self.fidLimit { return }
+    var kept = 0
+    let wanted = Self.fidLimit * 3 / 4
+    var left = inodes.capacity
+    fidCount = 0
+    while left > 0 {
+      left -= 1
+      fidHand = (fidHand + 1) % inodes.capacity
+      guard let inode = inodes[fidHand] else { continue }
+      if kept >= wanted { inode.releaseFids() }
+      kept += inode.fidCount
+    }
+    fidCount = min(kept, wanted)
+  }
+
+  // MARK: Writing back, giving back
+
+  /// Keeps a file until its changes are written.
+  func keep(_ inode: NinePInode) {
+    for other in unwritten where other === inode { return }
+    unwritten.append(inode)
+  }
+
+  override public func synchronize() throws(Errno) {
+    var failure: Errno?
+    var at = 0
+    while at < inodes.capacity {
+      if let inode = inodes[at], inode.pageCache?.dirtyCount ?? 0 > 0 {
+        do throws(Errno) { try inode.flush() } catch { failure = error }
+      }
+      at += 1
+    }
+    unwritten.removeAll { $0.pageCache?.dirtyCount ?? 0 == 0 }
+    if let failure { throw failure }
+  }
+
+  override public func reclaim(_ count: Int, takesMapped: Bool) -> Int {
+    var freed = 0
+    // Twice round: the first time may find nothing but pages that were used.
+    var left = inodes.capacity * 2
+    while freed < count, left > 0 {
+      if reclaimHand >= inodes.capacity { reclaimHand = 0 }
+      guard let inode = inodes[reclaimHand], let cache = inode.pageCache, cache.pageCount > 0 else {
+        reclaimHand += 1
+        left -= 1
+        continue
+      }
+      let (taken, next) = cache.reclaim(from: inode.reclaimHand, count - freed, takesMapped: takesMapped)
+      freed += taken
+      inode.reclaimHand = next ?? 0
+      if next == nil {
+        reclaimHand += 1
+        left -= 1
+      }
+    }
+    return freed
+  }
+
+  override public func statfs() throws(Errno) -> Statfs {
+    guard let root = root.inode as? NinePInode else { throw .EIO }
+    return try client.statfs(try root.fid().number, device: device)
+  }
+}

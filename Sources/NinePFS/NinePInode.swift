@@ -1,0 +1,503 @@
+internal import Kernel
+internal import LinuxABI
+internal import VFSCore
+
+/// A file of a share.
+final class NinePInode: Inode {
+  /// A name that leads here.
+  struct Place {
+    let directory: NinePInode
+    var name: [UInt8]
+  }
+
+  let share: NinePFileSystem
+  var client: NinePClient { share.client }
+  /// The names that were seen. The root has none.
+  private var places: [Place] = []
+  /// Stands for the name, not for an open file.
+  private var pathFid: NinePFid?
+  /// Of a directory, opened.
+  private var directoryFid: NinePFid?
+  /// Of a regular file.
+  let content: NinePContent?
+  /// It has no name any more.
+  private(set) var isUnlinked = false
+  /// The open descriptions, and those of them that write.
+  private var openCount = 0
+  private var writingCount = 0
+  /// Of a symbolic link, once it was asked for.
+  private var target: [UInt8]?
+  /// Of a directory: names that are not there.
+  private var missing = MissingNames()
+  /// When and how large the file was when the server was asked last: whether it has changed since, by somebody else.
+  private var seenTime: Int64 = 0
+  private var seenSize: Int64 = 0
+  /// For `NinePInodeTable` and `NinePFileSystem`.
+  var isListed = false
+  var reclaimHand: UInt64 = 0
+
+  init(_ share: NinePFileSystem, _ attributes: NinePAttributes) {
+    self.share = share
+    let mode = FileMode(rawValue: attributes.mode)
+    content = mode.type == .S_IFREG ? NinePContent(share.client, share.environment.frames) : nil
+    super.init(share, number: attributes.qid.path, mode: mode)
+    ownSize = attributes.size
+    update(attributes)
+    share.inodes.insert(self)
+  }
+
+  deinit { share.inodes.remove(self) }
+
+  // MARK: Fids
+
+  /// Keeps a fid that stands for a name of this file.
+  func adopt(_ fid: NinePFid) {
+    if pathFid == nil {
+      pathFid = fid
+      share.noteFid()
+    }
+  }
+
+  /// A fid that stands for a name of this file, from the nearest directory that has one.
+  ///
+  /// - Throws: `ESTALE` when it has no name; what the server says.
+  func fid() throws(Errno) -> NinePFid {
+    if let pathFid { return pathFid }
+    var names: [[UInt8]] = []
+    var at = self
+    while true {
+      guard let place = at.places.last else { throw .ESTALE }
+      names.append(place.name)
+      at = place.directory
+      if let start = at.pathFid {
+        names.reverse()
+        let fid = try client.walk(start, names[...])
+        adopt(fid)
+        return fid
+      }
+    }
+  }
+
+  /// How many fids `releaseFids` could give up.
+  var fidCount: Int { (pathFid != nil ? 1 : 0) + (directoryFid != nil ? 1 : 0) + (content?.readFid != nil ? 1 : 0) }
+
+  /// Gives up the fids that can be had again.
+  func releaseFids() {
+    if places.isEmpty { return }
+    pathFid = nil
+    if openCount > 0 { return }
+    directoryFid = nil
+    content?.readFid = nil
+  }
+
+  /// Notes a name that leads here.
+  func addPlace(_ directory: NinePInode, _ name: [UInt8]) {
+    for place in places where place.directory === directory && place.name == name { return }
+    places.append(Place(directory: directory, name: name))
+  }
+
+  /// Notes that a name is gone, or leads elsewhere.
+  private func removePlace(_ directory: NinePInode, _ name: [UInt8]) {
+    places.removeAll { $0.directory === directory && $0.name == name }
+    // It may stand for the name that is gone.
+    pathFid = nil
+  }
+
+  // MARK: Attributes
+
+  /// Takes over what the server says.
+  func update(_ attributes: NinePAttributes) {
+    mode = FileMode(rawValue: mode.rawValue & 0o170000 | attributes.mode & 0o7777)
+    uid = attributes.uid
+    gid = attributes.gid
+    linkCount = UInt32(clamping: attributes.linkCount)
+    device = DeviceNumber(encoded: attributes.device)
+    storedBlocks = attributes.blocks
+    accessTime = max(accessTime, attributes.accessTime)
+    // With changes on their way, what is known here is newer.
+    if pageCache?.dirtyCount ?? 0 > 0 { return }
+    modificationTime = attributes.modificationTime
+    changeTime = attributes.changeTime
+    ownSize = attributes.size
+    if let pageCache, pageCache.size != attributes.size { pageCache.invalidate(size: attributes.size) }
+    seenTime = attributes.modificationTime
+    seenSize = attributes.size
+  }
+
+  override func refresh() {
+    if isUnlinked { return }
+    isStale = share.cache == .none
+    guard let fid = try? fid(), let attributes = try? client.attributes(of: fid) else { return }
+    if pageCache?.dirtyCount ?? 0 > 0 || pageCache?.isBeingWritten ?? false { isStale = true }
+    update(attributes)
+  }
+
+  /// Asks whether somebody else has changed the file, and forgets its pages if so.
+  func revalidate() throws(Errno) {
+    if isUnlinked { return }
+    let time = seenTime
+    let size = seenSize
+    let attributes = try client.attributes(of: try fid())
+    if let pageCache, attributes.modificationTime != time || attributes.size != size || share.cache == .none {
+      pageCache.invalidate(size: attributes.size)
+    }
+    update(attributes)
+  }
+
+  override func setAttributes(_ change: AttributeChange) throws(Errno) {
+    if !isUnlinked {
+      // What is written later would change the time.
+      if change.modificationTime != nil { try flush() }
+      var values = NinePClient.AttributeValues()
+      if let permissions = change.permissions {
+        values.valid |= NinePChange.mode
+        values.mode = permissions.rawValue & 0o7777
+      }
+      if let uid = change.uid {
+        values.valid |= NinePChange.uid
+        values.uid = uid
+      }
+      if let gid = change.gid {
+        values.valid |= NinePChange.gid
+        values.gid = gid
+      }
+      if let time = change.accessTime {
+        values.valid |= NinePChange.accessTime
+        values.accessTime = time
+        accessTime = time
+      }
+      if let time = change.modificationTime {
+        values.valid |= NinePChange.modificationTime
+        values.modificationTime = time
+      }
+      try client.setAttributes(of: try fid(), values)
+      isStale = true
+    }
+    apply(change)
+  }
+
+  override func readLink() throws(Errno) -> [UInt8] {
+    guard isSymbolicLink else { throw .EINVAL }
+    if let target { return target }
+    let found = try client.readLink(try fid())
+    if share.cache == .loose { target = found }
+    return found
+  }
+
+  override func attribute(_ name: [UInt8]) throws(Errno) -> [UInt8] {
+    try client.attribute(of: try fid(), name)
+  }
+  override func setAttribute(
+    _ name: [UInt8], _ value: [UInt8]?, _ flags: ExtendedAttributeFlags
+  ) throws(Errno) {
+    try client.setAttribute(of: try fid(), name, value ?? [], flags)
+    isStale = true
+  }
+  override func attributeNames() throws(Errno) -> [[UInt8]] {
+    try client.attribute(of: try fid(), []).split(separator: 0).map { [UInt8]($0) }
+  }
+
+  // MARK: Content
+
+  override func contents() throws(Errno) -> PageCache {
+    if let pageCache { return pageCache }
+    guard let content else { throw .EINVAL }
+    let made = PageCache(frames: share.environment.frames, store: content, size: ownSize)
+    pageCache = made
+    return made
+  }
+
+  override func open(_ path: Path, _ flags: OpenFlags) throws(Errno) -> OpenFile {
+    if isDirectory {
+      _ = try openedDirectory()
+      return try super.open(path, flags)
+    }
+    guard isRegularFile else { return try super.open(path, flags) }
+    if share.cache != .loose { try revalidate() }
+    try openContent(flags.accessMode)
+    return NinePFile(path, flags, try contents(), self)
+  }
+
+  /// Sees to it that the server has the file open in the wanted way.
+  private func openContent(_ access: OpenFlags) throws(Errno) {
+    guard let content else { return }
+    let reads = access != .O_WRONLY
+    if access != .O_RDONLY, content.writeFid == nil {
+      let fid = try client.walk(try fid(), [])
+      do throws(Errno) {
+        try client.open(fid, [.O_RDWR, .O_LARGEFILE])
+        content.writeFidReads = true
+      } catch {
+        // Parts of pages are read before they are written, unless the server does not allow it.
+        if reads || error != .EACCES { throw error }
+        try client.open(fid, [.O_WRONLY, .O_LARGEFILE])
+        content.writeFidReads = false
+      }
+      content.writeFid = fid
+    }
+    if reads, content.readFid == nil, content.writeFid == nil || !content.writeFidReads {
+      let fid = try client.walk(try fid(), [])
+      try client.open(fid, [.O_RDONLY, .O_LARGEFILE])
+      content.readFid = fid
+      share.noteFid()
+    }
+  }
+
+  func didOpen(writes: Bool) {
+    openCount += 1
+    if writes { writingCount += 1 }
+  }
+  /// The last reference to an open description is gone. Nothing may block here.
+  func didClose(writes: Bool) {
+    openCount -= 1
+    guard writes else { return }
+    writingCount -= 1
+    if pageCache?.dirtyCount ?? 0 > 0 || pageCache?.isBeingWritten ?? false {
+      if !isUnlinked { share.keep(self) }
+    } else if writingCount == 0 {
+      content?.writeFid = nil
+    }
+  }
+
+  /// Writes changes to the server and waits for it.
+  ///
+  /// - Throws: What the server says, or said to earlier writes.
+  func flush() throws(Errno) {
+    // What has no name does not outlive the guest.
+    guard let pageCache, let content, !isUnlinked else { return }
+    if pageCache.dirtyCount > 0 || pageCache.isBeingWritten { isStale = true }
+    try pageCache.writeBack()
+    if writingCount == 0, pageCache.dirtyCount == 0 { content.writeFid = nil }
+  }
+
+  override func synchronize(dataOnly: Bool) throws(Errno) {
+    try flush()
+    if isUnlinked { return }
+    if let fid = content?.writeFid ?? content?.readFid ?? directoryFid {
+      try client.synchronize(fid, dataOnly: dataOnly)
+    }
+  }
+
+  override func truncate(to size: Int64) throws(Errno) {
+    let cache = try contents()
+    if isUnlinked {
+      content?.keepsChanges = true
+      cache.waitForWrites()
+    } else {
+      // What is on its way must not come after the cut.
+      cache.waitForWrites()
+      var values = NinePClient.AttributeValues()
+      values.valid = NinePChange.size
+      values.size = size
+      try client.setAttributes(of: try fid(), values)
+      isStale = true
+    }
+    cache.truncate(to: size)
+    ownSize = size
+    didModify()
+  }
+
+  // MARK: Names
+
+  override func lookup(_ name: [UInt8]) throws(Errno) -> Inode? {
+    if missing.contains(name) { return nil }
+    let found: NinePFid
+    do throws(Errno) {
+      found = try client.walk(try fid(), [name])
+    } catch {
+      guard error == .ENOENT else { throw error }
+      if share.cache == .loose { missing.insert(name) }
+      return nil
+    }
+    let inode = share.inode(try client.attributes(of: found))
+    inode.adopt(found)
+    inode.addPlace(self, name)
+    return inode
+  }
+
+  /// The inode of what was just made here.
+  private func made(_ name: [UInt8], _ qid: NinePQid, _ node: NewNode) throws(Errno) -> NinePInode {
+    missing.remove(name)
+    var attributes = NinePAttributes(qid: qid, mode: node.mode.rawValue)
+    attributes.uid = node.uid
+    attributes.gid = node.gid
+    let now = share.environment.now
+    attributes.accessTime = now
+    attributes.modificationTime = now
+    attributes.changeTime = now
+    attributes.device = node.device.encoded
+    if node.mode.type == .S_IFDIR { attributes.linkCount = 2 }
+    attributes.size = Int64(node.target.count)
+    let inode = share.inode(attributes)
+    inode.addPlace(self, name)
+    if node.mode.type == .S_IFLNK { inode.target = node.target }
+    // The server makes things for whoever attached: root.
+    if node.uid != 0 {
+      var values = NinePClient.AttributeValues()
+      values.valid = NinePChange.uid
+      values.uid = node.uid
+      try? client.setAttributes(of: try inode.fid(), values)
+    }
+    inode.isStale = true
+    didChangeEntries()
+    if inode.isDirectory { linkCount += 1 }
+    return inode
+  }
+
+  private func didChangeEntries() {
+    didModify()
+    isStale = true
+  }
+
+  override func create(_ name: [UInt8], _ node: NewNode) throws(Errno) -> Inode {
+    let directory = try fid()
+    switch node.mode.type {
+    case .S_IFREG:
+      let fid = try client.walk(directory, [])
+      let qid = try client.create(
+        fid, name, [.O_RDWR, .O_CREAT, .O_EXCL, .O_LARGEFILE], mode: node.mode, gid: node.gid)
+      let inode = try made(name, qid, node)
+      inode.content?.writeFid = fid
+      inode.content?.writeFidReads = true
+      return inode
+    case .S_IFDIR:
+      return try made(
+        name, try client.makeDirectory(directory, name, mode: node.mode.permissions, gid: node.gid), node)
+    case .S_IFLNK:
+      return try made(
+        name, try client.makeSymbolicLink(directory, name, target: node.target, gid: node.gid), node)
+    default:
+      return try made(
+        name, try client.makeNode(directory, name, mode: node.mode, node.device, gid: node.gid), node)
+    }
+  }
+
+  override func link(_ name: [UInt8], to inode: Inode) throws(Errno) {
+    guard let inode = inode as? NinePInode else { throw .EXDEV }
+    try client.link(try fid(), name, to: try inode.fid())
+    missing.remove(name)
+    inode.addPlace(self, name)
+    inode.linkCount += 1
+    inode.didChange()
+    inode.isStale = true
+    didChangeEntries()
+  }
+
+  /// Notes that `inode` has lost a name in this directory.
+  private func didRemove(_ name: [UInt8], _ inode: NinePInode) {
+    inode.removePlace(self, name)
+    if share.cache == .loose { missing.insert(name) }
+    if inode.isDirectory || inode.linkCount <= 1 {
+      inode.linkCount = 0
+      inode.isUnlinked = true
+      inode.isStale = false
+      share.inodes.remove(inode)
+      if inode.isDirectory { linkCount = max(linkCount, 3) - 1 }
+    } else {
+      inode.linkCount -= 1
+      inode.isStale = true
+    }
+    inode.didChange()
+    didChangeEntries()
+  }
+
+  override func unlink(_ name: [UInt8], _ inode: Inode) throws(Errno) {
+    try remove(name, inode, isDirectory: false)
+  }
+  override func rmdir(_ name: [UInt8], _ inode: Inode) throws(Errno) {
+    try remove(name, inode, isDirectory: true)
+  }
+  private func remove(_ name: [UInt8], _ inode: Inode, isDirectory: Bool) throws(Errno) {
+    guard let inode = inode as? NinePInode else { throw .EBUSY }
+    // Others may have changed how many names there are.
+    if inode.isStale, !isDirectory, inode.openCount > 0 { inode.refresh() }
+    try client.remove(try fid(), name, isDirectory: isDirectory)
+    didRemove(name, inode)
+  }
+
+  override func rename(
+    _ name: [UInt8], _ inode: Inode, to directory: Inode, _ newName: [UInt8], replacing replaced: Inode?,
+    exchange: Bool
+  ) throws(Errno) {
+    guard let directory = directory as? NinePInode, let inode = inode as? NinePInode else { throw .EXDEV }
+    // The protocol has no such request.
+    if exchange { throw .EINVAL }
+    try client.rename(try fid(), name, to: try directory.fid(), newName)
+    if let replaced = replaced as? NinePInode { directory.didRemove(newName, replaced) }
+    directory.missing.remove(newName)
+    if share.cache == .loose { missing.insert(name) }
+    // The server has put its fids right.
+    for i in inode.places.indices where inode.places[i].directory === self && inode.places[i].name == name {
+      inode.places[i] = Place(directory: directory, name: newName)
+    }
+    if inode.isDirectory, directory !== self {
+      linkCount = max(linkCount, 3) - 1
+      directory.linkCount += 1
+    }
+    inode.didChange()
+    inode.isStale = true
+    didChangeEntries()
+    directory.didChangeEntries()
+  }
+
+  // MARK: Listing
+
+  private func openedDirectory() throws(Errno) -> NinePFid {
+    if let directoryFid { return directoryFid }
+    let fid = try client.walk(try fid(), [])
+    try client.open(fid, [.O_RDONLY, .O_DIRECTORY, .O_LARGEFILE])
+    directoryFid = fid
+    share.noteFid()
+    return fid
+  }
+
+  /// Bytes of entries that are asked for at a time; one getdents(2) gives as much.
+  private static var listingOrder: Int { 3 }
+
+  override func readDirectory(
+    from position: Int64, _ emit: (_ name: [UInt8], _ number: UInt64, _ type: UInt8, _ next: Int64) -> Bool
+  ) throws(Errno) {
+    // Positions 0 to 2 are the caller's, so the server's begin behind them; the last one of ext4 is the highest number
+    // that there is, behind which nothing comes.
+    if position == .max { return }
+    var offset = position <= 2 ? 0 : UInt64(position - 3)
+    let frames = share.environment.frames
+    let block = try frames.allocateBlock(order: Self.listingOrder)
+    defer { frames.release(block) }
+    while true {
+      let count = try client.read(
+        .readdir, try openedDirectory().number, at: offset, into: block.physical, count: pageSize << Self.listingOrder)
+      if count == 0 { return }
+      var reader = NinePReader(at: block.physical, count: count)
+      while let entry = try NinePEntry.next(&reader) {
+        offset = entry.next
+        if entry.name == [UInt8(ascii: ".")] || entry.name == [UInt8(ascii: "."), UInt8(ascii: ".")] { continue }
+        let next = entry.next > UInt64(Int64.max) - 3 ? Int64.max : Int64(entry.next) + 3
+        if !emit(entry.name, entry.qid.path, entry.type, next) { return }
+      }
+    }
+  }
+}
+
+/// Names that a directory does not have, the latest ones: a program looks for its libraries in many places.
+struct MissingNames {
+  private static var capacity: Int { 64 }
+  private var slots: [[UInt8]] = []
+
+  private static func slot(_ name: [UInt8]) -> Int {
+    var hash: UInt32 = 2_166_136_261
+    for byte in name { hash = (hash ^ UInt32(byte)) &* 16_777_619 }
+    return Int((hash ^ hash >> 16) & UInt32(capacity - 1))
+  }
+
+  func contains(_ name: [UInt8]) -> Bool { !slots.isEmpty && slots[Self.slot(name)] == name }
+
+  mutating func insert(_ name: [UInt8]) {
+    if slots.isEmpty { slots = [[UInt8]](repeating: [], count: Self.capacity) }
+    slots[Self.slot(name)] = name
+  }
+
+  mutating func remove(_ name: [UInt8]) {
+    if contains(name) { slots[Self.slot(name)] = [] }
+  }
+}

@@ -1,0 +1,394 @@
+public import Kernel
+public import LinuxABI
+internal import Platform
+
+/// Where the pages of a cache really are, when that is not memory: files of a server, or of a disk.
+public protocol PageStore: AnyObject {
+  /// Starts to read the transfer's pages. `PageTransfer.finish` tells the end, from an interrupt or before this returns.
+  func startRead(_ transfer: PageTransfer)
+  /// Starts to write the transfer's bytes. Ends likewise.
+  func startWrite(_ transfer: PageTransfer)
+  /// Sleeps until the queue is woken, or may have been: the caller looks again.
+  func wait(on queue: WaitQueue)
+  /// Whether changes can be written; else they stay in memory.
+  var acceptsWrites: Bool { get }
+  /// Pages that may be dirty before a writer has to wait, over all.
+  var dirtyLimit: Int { get }
+}
+
+/// Pages of one file in a row that are on their way to or from a store.
+public final class PageTransfer {
+  public let cache: PageCache
+  /// The first page's number.
+  public let first: UInt64
+  /// The frames, each with a reference of the transfer's.
+  public let pages: [PageFrame]
+  /// Bytes of the pages that count: the file may end in the last one.
+  public let byteCount: Int
+  /// Bytes that have been transferred: the store's to use.
+  public var done = 0
+  public fileprivate(set) var isFinished = false
+  public fileprivate(set) var error: Errno?
+  fileprivate let isWrite: Bool
+
+  init(_ cache: PageCache, first: UInt64, _ pages: [PageFrame], byteCount: Int, isWrite: Bool) {
+    self.cache = cache
+    self.first = first
+    self.pages = pages
+    self.byteCount = byteCount
+    self.isWrite = isWrite
+  }
+
+  /// Where in the file the next byte is.
+  public var position: UInt64 { first << 12 &+ UInt64(done) }
+  /// Whether the file, as far as it is known, has no more bytes.
+  public var isAtEnd: Bool { Int64(bitPattern: position) >= cache.size }
+
+  /// Ends the transfer: with `done` bytes, behind which the file had no more when it was read, or with an error.
+  public func finish(_ error: Errno? = nil) {
+    guard !isFinished else { return }
+    isFinished = true
+    self.error = error
+    if isWrite { cache.endWrite(self) } else { cache.endFill(self) }
+  }
+}
+
+/// What a page cache with a store keeps besides the pages.
+final class StoredPages {
+  let store: any PageStore
+  /// Where those wait who want a page that is on its way.
+  let waitQueue = WaitQueue()
+  /// Bytes that the store has: what has no frame comes from there.
+  var size: Int64
+  var dirtyCount = 0
+  /// The dirty pages lie in this range.
+  var dirtyFirst = UInt64.max
+  var dirtyEnd: UInt64 = 0
+  /// Transfers to the store that have not ended.
+  var writesInFlight = 0
+  /// What the last transfer that failed has met; told once.
+  var writeError: Errno?
+  /// The page behind the last one that was read in order, and how many pages to read at once there.
+  var nextIndex: UInt64 = 0
+  var window = 0
+
+  init(_ store: any PageStore, size: Int64) {
+    self.store = store
+    self.size = size
+  }
+
+  /// The file ends at `size`: the store has no more than that.
+  func cut(to size: Int64) { if size < self.size { self.size = size } }
+}
+
+extension PageCache {
+  /// Pages of one transfer at the most.
+  private static var transferLimit: Int { 64 }
+  /// Transfers of one file that may be under way before a writer waits.
+  private static var writesLimit: Int { 4 }
+
+  /// Pages that wait to be written to the store.
+  public var dirtyCount: Int { stored?.dirtyCount ?? 0 }
+
+  /// Whether pages are on their way to the store.
+  public var isBeingWritten: Bool { stored?.writesInFlight ?? 0 > 0 }
+
+  /// Whether the page is in the store, or on its way from there: `fill` brings it.
+  @inline(__always)
+  public func isMissing(_ index: UInt64) -> Bool {
+    guard let stored else { return false }
+    let entry = entry(index)
+    if entry == 0 { return index < Self.pages(min(stored.size, size)) }
+    return !Self.isFrame(entry)
+  }
+
+  // MARK: Reading
+
+  /// Brings a page from the store, or waits for the one who is about to. Afterwards the caller looks again: the page may
+  /// have gone since.
+  ///
+  /// - Parameters:
+  ///   - wanted: Pages from this one on that the caller is going to use.
+  ///   - around: Whether pages in front of it are likely to be wanted too: faults of mappings.
+  /// - Throws: What the store says; `ENOMEM`.
+  public func fill(_ index: UInt64, wanted: Int, around: Bool = false) throws(Errno) {
+    guard let stored else { return }
+    if entry(index) != 0 {
+      waitUntilFilled(index)
+      return
+    }
+    var first = index
+    var count = min(max(wanted, 1), Self.transferLimit)
+    let isSequential = index == stored.nextIndex && !around
+    if around {
+      while first & 15 != 0, entry(first - 1) == 0 { first -= 1 }
+      count = Int(index - first) + 16 - Int(index & 15)
+    } else if isSequential {
+      stored.window = min(max(stored.window * 2, 16), Self.transferLimit)
+      count = max(count, stored.window)
+    } else {
+      stored.window = count
+    }
+    let transfer = try startFill(first, count)
+    if !around { stored.nextIndex = first + UInt64(transfer.pages.count) }
+    if isSequential { readAhead() }
+    while !transfer.isFinished { stored.store.wait(on: stored.waitQueue) }
+    if let error = transfer.error { throw error }
+  }
+
+  /// Waits until the page is not being filled.
+  func waitUntilFilled(_ index: UInt64) {
+    guard let stored else { return }
+    while entry(index) & Self.filling != 0, entry(index) != Self.hole { stored.store.wait(on: stored.waitQueue) }
+  }
+
+  /// Starts to read up to `count` pages that have no entry, from `first` on, which has none.
+  private func startFill(_ first: UInt64, _ count: Int) throws(Errno) -> PageTransfer {
+    guard let stored else { throw .EIO }
+    // Nobody here relies on frames that others may lose.
+    if frames.freeFrames < frames.reserve + count { _ = frames.reclaimer?(count, true) }
+    let end = min(first + UInt64(count), Self.pages(min(stored.size, size)))
+    var pages: [PageFrame] = []
+    pages.reserveCapacity(count)
+    var index = first
+    while index == first || index < end && entry(index) == 0 {
+      do throws(Errno) {
+        let frame = try frames.allocate(.user)
+        do throws(Errno) { try setEntry(index, frame.number | Self.filling) } catch {
+          frames.release(frame)
+          throw error
+        }
+        frames.retain(frame)
+        pages.append(frame)
+      } catch {
+        if pages.isEmpty { throw error }
+        break
+      }
+      pageCount &+= 1
+      index += 1
+    }
+    let transfer = PageTransfer(self, first: first, pages, byteCount: pages.count * pageSize, isWrite: false)
+    stored.store.startRead(transfer)
+    return transfer
+  }
+
+  /// Starts to read what comes after the pages that were read in order last, and notes where to go on.
+  private func readAhead() {
+    guard let stored else { return }
+    let index = stored.nextIndex
+    guard index < Self.pages(min(stored.size, size)), entry(index) == 0,
+      frames.freeFrames > frames.reserve + frames.totalFrames / 16
+    else { return }
+    stored.window = min(stored.window * 2, Self.transferLimit)
+    guard let transfer = try? startFill(index, stored.window) else { return }
+    frames.setMarks(transfer.pages[0], .readahead)
+    stored.nextIndex = index + UInt64(transfer.pages.count)
+  }
+
+  /// Notes that a page was read, and reads ahead where that is due.
+  @inline(__always)
+  func noteRead(_ index: UInt64, _ frame: PageFrame) {
+    let marks = frames.marks(frame)
+    if marks.contains(.referenced), !marks.contains(.readahead) { return }
+    frames.setMarks(frame, marks.union(.referenced).subtracting(.readahead))
+    if marks.contains(.readahead) { readAhead() }
+  }
+
+  /// Enters what a transfer has read.
+  func endFill(_ transfer: PageTransfer) {
+    guard let stored else { return }
+    for i in 0..<transfer.pages.count {
+      let frame = transfer.pages[i]
+      let index = transfer.first + UInt64(i)
+      // Unless the file was cut meanwhile.
+      if entry(index) == frame.number | Self.filling {
+        if transfer.error != nil {
+          try? setEntry(index, 0)
+          pageCount -= 1
+          frames.release(frame)
+        } else {
+          let start = i * pageSize
+          let ofFile = max(min(size - Int64(index) << 12, Int64(pageSize)), 0)
+          let valid = min(max(transfer.done - start, 0), Int(ofFile))
+          if valid < pageSize { PhysicalMemory.zero(frame.physical + UInt(valid), count: pageSize - valid) }
+          try? setEntry(index, frame.number)
+        }
+      }
+      frames.release(frame)
+    }
+    stored.waitQueue.wakeAll()
+  }
+
+  // MARK: Writing
+
+  /// Notes that a page was changed.
+  func noteWrite(_ index: UInt64, _ frame: PageFrame) {
+    guard let stored else { return }
+    let marks = frames.marks(frame)
+    if marks.contains(.dirty) { return }
+    frames.setMarks(frame, marks.union([.dirty, .referenced]))
+    stored.dirtyCount += 1
+    stored.dirtyFirst = min(stored.dirtyFirst, index)
+    stored.dirtyEnd = max(stored.dirtyEnd, index + 1)
+  }
+  /// Notes that a page was changed, if it is there: the file may have been cut while the change slept.
+  func noteWrite(_ index: UInt64) {
+    let entry = entry(index)
+    if Self.isFrame(entry) { noteWrite(index, PageFrame(number: entry)) }
+  }
+
+  /// Keeps the number of dirty pages low, before more are made: starts to write, and waits when much is under way.
+  func prepareWrite() throws(Errno) {
+    guard let stored, stored.dirtyCount >= Self.transferLimit * 2 else { return }
+    startWriteBack()
+    let limit = stored.store.dirtyLimit
+    while stored.writesInFlight > Self.writesLimit || stored.dirtyCount > limit {
+      if stored.writesInFlight == 0 { startWriteBack() }
+      if stored.writesInFlight == 0 { return }
+      stored.store.wait(on: stored.waitQueue)
+    }
+  }
+
+  /// Writes every page to the store that is dirty now, and waits for the end.
+  ///
+  /// - Throws: What the store said, now or since the last call.
+  public func writeBack() throws(Errno) {
+    guard let stored else { return }
+    startWriteBack()
+    while stored.writesInFlight > 0 { stored.store.wait(on: stored.waitQueue) }
+    // What was on its way to the store when it was changed again.
+    if stored.dirtyCount > 0 {
+      startWriteBack()
+      while stored.writesInFlight > 0 { stored.store.wait(on: stored.waitQueue) }
+    }
+    if let error = stored.writeError {
+      stored.writeError = nil
+      throw error
+    }
+  }
+
+  /// Waits until nothing is on its way to the store.
+  public func waitForWrites() {
+    guard let stored else { return }
+    while stored.writesInFlight > 0 { stored.store.wait(on: stored.waitQueue) }
+  }
+
+  /// Starts to write the dirty pages, as many as may be under way at once.
+  private func startWriteBack() {
+    guard let stored, stored.store.acceptsWrites else { return }
+    var index = stored.dirtyFirst
+    let end = stored.dirtyEnd
+    stored.dirtyFirst = .max
+    stored.dirtyEnd = 0
+    var run: [PageFrame] = []
+    var runFirst: UInt64 = 0
+    while stored.dirtyCount > 0, index < end, let found = nextEntry(from: index), found < end {
+      index = found + 1
+      let value = entry(found)
+      guard Self.isFrame(value) else { continue }
+      let frame = PageFrame(number: value)
+      let marks = frames.marks(frame)
+      guard marks.contains(.dirty) else { continue }
+      if marks.contains(.writing) {
+        // Written again while the last content is on its way: its turn comes after that.
+        stored.dirtyFirst = min(stored.dirtyFirst, found)
+        stored.dirtyEnd = max(stored.dirtyEnd, found + 1)
+        continue
+      }
+      if !run.isEmpty, found != runFirst + UInt64(run.count) || run.count == Self.transferLimit {
+        startWrite(runFirst, run)
+        run = []
+      }
+      if run.isEmpty { runFirst = found }
+      frames.setMarks(frame, marks.subtracting(.dirty).union(.writing))
+      stored.dirtyCount -= 1
+      frames.retain(frame)
+      run.append(frame)
+    }
+    if !run.isEmpty { startWrite(runFirst, run) }
+  }
+
+  private func startWrite(_ first: UInt64, _ pages: [PageFrame]) {
+    guard let stored else { return }
+    observers.tell { $0.cache(self, cleanedPages: first..<first + UInt64(pages.count)) }
+    let left = size - Int64(first) << 12
+    let count = Int(max(min(Int64(pages.count * pageSize), left), 0))
+    let transfer = PageTransfer(self, first: first, pages, byteCount: count, isWrite: true)
+    stored.writesInFlight += 1
+    if count == 0 { transfer.finish() } else { stored.store.startWrite(transfer) }
+  }
+
+  func endWrite(_ transfer: PageTransfer) {
+    guard let stored else { return }
+    for frame in transfer.pages {
+      frames.setMarks(frame, frames.marks(frame).subtracting(.writing))
+      frames.release(frame)
+    }
+    stored.writesInFlight -= 1
+    if let error = transfer.error { stored.writeError = error }
+    let end = Int64(bitPattern: transfer.position)
+    if end > stored.size { stored.size = min(end, size) }
+    stored.waitQueue.wakeAll()
+  }
+
+  // MARK: Giving memory back
+
+  /// Gives back frames of pages that are no newer than the store's. A page that was used since the last call stays.
+  ///
+  /// - Parameters:
+  ///   - index: Where to begin.
+  ///   - takesMapped: Whether pages go that the program has mapped. Then nobody may hold a frame without a reference.
+  /// - Returns: How many came free, and where to go on; nil at the end of the file.
+  public func reclaim(
+    from index: UInt64, _ wanted: Int, takesMapped: Bool
+  ) -> (count: Int, next: UInt64?) {
+    guard stored != nil else { return (0, nil) }
+    var count = 0
+    var index = index
+    while count < wanted {
+      guard let found = nextEntry(from: index) else { return (count, nil) }
+      index = found + 1
+      let value = entry(found)
+      guard Self.isFrame(value) else { continue }
+      let frame = PageFrame(number: value)
+      let marks = frames.marks(frame)
+      if !marks.isDisjoint(with: [.dirty, .writing]) { continue }
+      if marks.contains(.referenced) {
+        frames.setMarks(frame, marks.subtracting(.referenced))
+        continue
+      }
+      if frames.isShared(frame) {
+        guard takesMapped else { continue }
+        observers.tell { $0.cache(self, reclaims: frame, of: found) }
+        if frames.isShared(frame) { continue }
+      }
+      try? setEntry(found, 0)
+      pageCount -= 1
+      frames.release(frame)
+      count += 1
+    }
+    return (count, index)
+  }
+
+  /// Forgets every page that is no newer than the store's: the file was changed there, and has `size` bytes now.
+  public func invalidate(size newSize: Int64) {
+    guard let stored else { return }
+    let old = Self.pages(size)
+    if old > 0 { observers.tell { $0.cache(self, replacedPages: 0..<old) } }
+    var index: UInt64 = 0
+    while let found = nextEntry(from: index) {
+      index = found + 1
+      let value = entry(found)
+      guard Self.isFrame(value) else { continue }
+      let frame = PageFrame(number: value)
+      if !frames.marks(frame).isDisjoint(with: [.dirty, .writing]) { continue }
+      observers.tell { $0.cache(self, reclaims: frame, of: found) }
+      try? setEntry(found, 0)
+      pageCount -= 1
+      frames.release(frame)
+    }
+    if newSize < size, stored.dirtyCount == 0 { truncate(to: newSize) }
+    if newSize > size { size = newSize }
+    stored.size = newSize
+  }
+}
