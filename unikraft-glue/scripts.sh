@@ -47,6 +47,15 @@ END
 
   # One image serves the plain, the strace and the debug target: what was built last runs.
   [[ $short == qemu-*-strace || $short == qemu-*-debug || $platform != qemu ]] && continue
+  if [[ $short == *-9pfs ]]; then
+    root='rm -rf "$root"
+mkdir -p "$root"
+cpio -i -d --quiet -D "$root" <"$initrd"'
+    from='-e "$root"'
+  else
+    root=''
+    from='-i "$initrd"'
+  fi
   for application in "${applications[@]}"; do
     IFS='|' read -r name pack command <<<"$application"
     script "run/$short-$name.sh" <<END
@@ -55,10 +64,12 @@ END
 # takes KVM where there is one.
 set -e
 cd "\$(dirname "\$0")/.."
-kernel=\${1:-$build/elfloader_${short%-initrd}}
+kernel=\${1:-$build/elfloader_${short%-*}}
 initrd=$build/$name.cpio
+root=$build/$name.root
 $pack
-exec support/qemu-guest \${QEMU_GUEST_FLAGS--W} -k "\$kernel" -i "\$initrd" -m 64 -a "$command"
+$root
+exec support/qemu-guest \${QEMU_GUEST_FLAGS--W} -k "\$kernel" $from -m 64 -a "$command"
 END
   done
 done

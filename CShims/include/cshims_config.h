@@ -16,6 +16,10 @@ struct cshims_config {
   bool search_path;
   // APPELFLOADER_VFSEXEC_ENVPWD: start the program in $PWD.
   bool change_to_pwd;
+  // LIBVFSCORE_AUTOMOUNT_ROOTFS: have a root without an entry of vfs.fstab for it.
+  bool mount_root;
+  // LIBVFSCORE_ROOTFS_9PFS: prefer a share to the initrd where there are both.
+  bool prefer_share;
   // APPELFLOADER_STACK_NBPAGES: the soft limit of the program's stack, in bytes.
   uint64_t stack_size;
 };
@@ -27,5 +31,9 @@ static inline struct cshims_config cshims_get_config(void) { return cshims_confi
 // APPELFLOADER_VFSEXEC_PATH: the program, or a null pointer when the command line names it (APPELFLOADER_CUSTOMAPPNAME).
 extern const char *const cshims_config_program;
 static inline const char *cshims_get_config_program(void) { return cshims_config_program; }
+
+// LIBVFSCORE_ROOTDEV: the tag of the share that is the root.
+extern const char *const cshims_config_root_device;
+static inline const char *cshims_get_config_root_device(void) { return cshims_config_root_device; }
 
 #endif

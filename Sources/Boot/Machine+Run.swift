@@ -150,15 +150,18 @@ extension Machine {
     }
   }
 
-  /// The root: what `vfs.fstab` says; else the initrd; else the share `fs0`; else an empty file system.
+  /// The root: what `vfs.fstab` says; else the initrd or the share, whichever there is or the build prefers; else an empty
+  /// file system.
   private func makeRoot(
     _ environment: FileSystemEnvironment, _ devices: VirtioDevices
   ) -> (fileSystem: FileSystem, source: [UInt8], flags: StatfsFlags) {
-    var source = [UInt8]("fs0".utf8)
+    var source = BuildConfiguration.rootDevice
     var flags: StatfsFlags = .ST_RELATIME
     var options: [UInt8] = []
-    var isWanted = initrd.loaded == nil
+    var isWanted = BuildConfiguration.mountsRoot && (initrd.loaded == nil || BuildConfiguration.prefersShare)
+    var usesInitrd = BuildConfiguration.mountsRoot
     for entry in parameters.fileSystemTable where entry.path == [UInt8(ascii: "/")] && applies(entry) {
+      usesInitrd = usesInitrd || entry.isInitrd
       isWanted = entry.isShare
       if !isWanted { break }
       source = entry.device
@@ -175,7 +178,8 @@ extension Machine {
         fail([UInt8]("9p: ".utf8) + source + [UInt8](": ".utf8) + error.text.bytes, status: 125)
       }
     }
-    return (makeInitrdRoot(environment), [UInt8]("rootfs".utf8), .ST_RELATIME)
+    let root = usesInitrd ? makeInitrdRoot(environment) : CpioFileSystem(environment)
+    return (root, [UInt8]("rootfs".utf8), .ST_RELATIME)
   }
 
   /// The initrd's file system, or an empty one.

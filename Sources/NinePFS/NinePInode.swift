@@ -115,7 +115,7 @@ final class NinePInode: Inode {
     storedBlocks = attributes.blocks
     accessTime = max(accessTime, attributes.accessTime)
     // With changes on their way, what is known here is newer.
-    if pageCache?.dirtyCount ?? 0 > 0 { return }
+    if hasChanges { return }
     modificationTime = attributes.modificationTime
     changeTime = attributes.changeTime
     ownSize = attributes.size
@@ -124,11 +124,17 @@ final class NinePInode: Inode {
     seenSize = attributes.size
   }
 
+  /// Whether something was written that the server may not have yet.
+  private var hasChanges: Bool {
+    guard let pageCache else { return false }
+    return pageCache.dirtyCount > 0 || pageCache.isBeingWritten
+  }
+
   override func refresh() {
-    if isUnlinked { return }
+    // What is known of a file with changes is newer than the server's; the end of the changes is the time to ask.
+    if isUnlinked || hasChanges { return }
     isStale = share.cache == .none
     guard let fid = try? fid(), let attributes = try? client.attributes(of: fid) else { return }
-    if pageCache?.dirtyCount ?? 0 > 0 || pageCache?.isBeingWritten ?? false { isStale = true }
     update(attributes)
   }
 
@@ -252,7 +258,7 @@ final class NinePInode: Inode {
     openCount -= 1
     guard writes else { return }
     writingCount -= 1
-    if pageCache?.dirtyCount ?? 0 > 0 || pageCache?.isBeingWritten ?? false {
+    if hasChanges {
       if !isUnlinked { share.keep(self) }
     } else if writingCount == 0 {
       content?.writeFid = nil
@@ -265,7 +271,7 @@ final class NinePInode: Inode {
   func flush() throws(Errno) {
     // What has no name does not outlive the guest.
     guard let pageCache, let content, !isUnlinked else { return }
-    if pageCache.dirtyCount > 0 || pageCache.isBeingWritten { isStale = true }
+    if hasChanges { isStale = true }
     try pageCache.writeBack()
     if writingCount == 0, pageCache.dirtyCount == 0 { content.writeFid = nil }
   }

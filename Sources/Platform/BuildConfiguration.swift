@@ -13,13 +13,24 @@ public enum BuildConfiguration {
   public static var startsInPWD: Bool { cshims_get_config().change_to_pwd }
   /// The soft limit of the program's stack, in bytes.
   public static var stackSize: UInt { UInt(cshims_get_config().stack_size) }
+  /// Whether there is a root where `vfs.fstab` names none.
+  public static var mountsRoot: Bool { cshims_get_config().mount_root }
+  /// Whether a share is the root rather than the initrd, where there are both.
+  public static var prefersShare: Bool { cshims_get_config().prefer_share }
+  /// The tag of the share that is the root.
+  // SAFETY: the build makes it null or a string literal.
+  public static var rootDevice: [UInt8] { unsafe bytes(cshims_get_config_root_device()) ?? [] }
   /// The built-in program's path, or nil when the first word of the command line names the program.
-  public static var program: [UInt8]? {
-    // SAFETY: the build makes it null or a string literal, which ends with a NUL.
-    guard let path = unsafe cshims_get_config_program() else { return nil }
+  // SAFETY: as above.
+  public static var program: [UInt8]? { unsafe bytes(cshims_get_config_program()) }
+
+  private static func bytes(_ text: UnsafePointer<CChar>?) -> [UInt8]? {
+    // SAFETY: the callers pass null or a string literal, which ends with a NUL.
+    guard let text = unsafe text else { return nil }
     var bytes: [UInt8] = []
     var index = 0
-    while case let byte = unsafe UInt8(bitPattern: path[index]), byte != 0 {
+    // SAFETY: as above.
+    while case let byte = unsafe UInt8(bitPattern: text[index]), byte != 0 {
       bytes.append(byte)
       index += 1
     }

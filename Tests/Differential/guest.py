@@ -41,10 +41,10 @@ def quoted(word):
     return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def command_line(case):
+def command_line(case, shared=False):
     """Returns the kernel's command line for a case; qemu-guest adds that the streams are pipes."""
     words = (["banner=off"] if case.terminal is not None else []) + case.parameters
-    if case.export:
+    if case.export and not shared:
         words.append("vfs.export=[ " + " ".join(quoted(path) for path in case.export) + " ]")
     environment = " ".join(quoted(f"{name}={value}") for name, value in case.environment.items())
     words.append(f"env.vars=[ {environment} ]")
@@ -72,11 +72,12 @@ def pack(root, initrd, form):
     return initrd
 
 
-def qemu_arguments(case, initrd, export):
-    """Returns the qemu-guest command for a case."""
-    arguments = [QEMU_GUEST, "-W", *(["-C"] if case.terminal is not None else []), "-t", MACHINES[case.machine], "-k", KERNEL, "-i", initrd, "-m", str(case.memory),
-                 "-a", command_line(case), "--"]
-    if case.export:
+def qemu_arguments(case, root, export, shared=False):
+    """Returns the qemu-guest command for a case, whose root is an initrd or a directory to share."""
+    arguments = [QEMU_GUEST, "-W", *(["-C"] if case.terminal is not None else []), "-t", MACHINES[case.machine],
+                 "-k", KERNEL, "-e" if shared else "-i", root, "-m", str(case.memory),
+                 "-a", command_line(case, shared), "--"]
+    if case.export and not shared:
         arguments += ["-chardev", f"file,id=export,path={export}",
                       "-device", f"isa-debugcon,iobase={EXPORT_PORT:#x},chardev=export"]
     if case.cpu:
@@ -84,15 +85,18 @@ def qemu_arguments(case, initrd, export):
     return arguments
 
 
-def run(case, scratch, root, stdin):
-    """Boots the guest with `stdin` as its input and returns its Outcome."""
+def run(case, scratch, root, stdin, shared=False):
+    """Boots the guest with `stdin` as its input and returns its Outcome.
+
+    Of a shared root the Outcome has no files: the caller finds them where they were.
+    """
     export = f"{scratch}/export.cpio"
-    initrd = pack(root, f"{scratch}/initrd.cpio", case.initrd)
-    output, status, seconds = run_either(qemu_arguments(case, initrd, export), case, stdin)
+    place = root if shared else pack(root, f"{scratch}/initrd.cpio", case.initrd)
+    output, status, seconds = run_either(qemu_arguments(case, place, export, shared), case, stdin)
     if status is None:
         return Outcome(output, None, {}, seconds, f"no end after {case.timeout} s")
     tree, trouble = {}, ""
-    if case.export:
+    if case.export and not shared:
         try:
             tree = newc.read_archive(_read(export))
         except newc.FormatError as error:

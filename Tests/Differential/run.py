@@ -51,6 +51,8 @@ def parse_arguments():
     parser.add_argument("--guest", choices=("qemu", "chroot", "none"), default="qemu",
                         help="what stands for the guest: chroot runs the program natively again, which tests the "
                              "runner and the cases; none only runs the oracle")
+    parser.add_argument("--share", action="store_true",
+                        help="the guest gets its root by 9p, and the files left behind are those of the host's directory")
     parser.add_argument("--install", action="store_true", help="install the Debian packages that the cases name")
     parser.add_argument("--times", default=os.path.join(BUILD, "times.json"), help="where to write times per case")
     parser.add_argument("--system-calls", metavar="FILE",
@@ -166,15 +168,21 @@ class Runner:
         case.machine = options.machine or case.machine
         case.cpu = options.cpu or case.cpu
         case.memory = options.memory or case.memory
+        if options.share:
+            # What the guest mounts over the share stays in its memory.
+            case.export = [path for path in case.export if not path.startswith(("/tmp", "/dev"))]
         scratch = f"{self.scratch}/case-{case.name}"
         os.makedirs(scratch)
         try:
             root = self.root(case, f"{scratch}/root")
             trace = f"{scratch}/trace" if options.system_calls else None
             copy = f"{scratch}/copy"
-            if options.guest == "chroot":
+            if options.guest == "chroot" or options.share:
                 subprocess.run(["cp", "-a", root, copy], check=True)
-            if options.guest == "qemu":
+            if options.guest == "qemu" and options.share:
+                there = guest.run(case, scratch, copy, stdin_of(case), shared=True)
+                there.tree = newc.read_directory(copy, case.export)
+            elif options.guest == "qemu":
                 # Packed and booted first: the native run changes the root.
                 there = guest.run(case, scratch, root, stdin_of(case))
             here = self.native(case, scratch, root, trace)

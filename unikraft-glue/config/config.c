@@ -20,6 +20,12 @@ const struct cshims_config cshims_config = {
 #ifdef CONFIG_APPELFLOADER_VFSEXEC_ENVPWD
   .change_to_pwd = true,
 #endif
+#ifdef CONFIG_LIBVFSCORE_AUTOMOUNT_ROOTFS
+  .mount_root = true,
+#ifdef CONFIG_LIBVFSCORE_ROOTFS_9PFS
+  .prefer_share = true,
+#endif
+#endif
   .stack_size = (uint64_t)CONFIG_APPELFLOADER_STACK_NBPAGES << 12,
 };
 
@@ -27,4 +33,10 @@ const struct cshims_config cshims_config = {
 const char *const cshims_config_program = 0;
 #else
 const char *const cshims_config_program = CONFIG_APPELFLOADER_VFSEXEC_PATH;
+#endif
+
+#ifdef CONFIG_LIBVFSCORE_AUTOMOUNT_ROOTFS
+const char *const cshims_config_root_device = CONFIG_LIBVFSCORE_ROOTDEV;
+#else
+const char *const cshims_config_root_device = 0;
 #endif
