@@ -199,6 +199,9 @@ public struct SpliceFlags: NamedFlags {
   public static var SPLICE_F_MORE: Self { Self(rawValue: 4) }
   public static var SPLICE_F_GIFT: Self { Self(rawValue: 8) }
 
+  /// What splice(2) takes.
+  public static var all: Self { Self(rawValue: 15) }
+
   public static var bitNames: NameList {
     NameList(words: "SPLICE_F_MOVE SPLICE_F_NONBLOCK SPLICE_F_MORE SPLICE_F_GIFT")
   }

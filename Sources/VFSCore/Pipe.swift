@@ -10,16 +10,16 @@ public final class Pipe {
   /// Writes up to this size are not mixed with others'.
   public static var atomicSize: Int { 4096 }
 
-  private let frames: FrameAllocator
+  let frames: FrameAllocator
   /// Frame numbers by slot, 0 where there is none. A power of two of slots, and twice as many as the capacity takes: a
   /// full pipe that begins within a page ends within another, which must have a frame of its own.
-  private var slots = [UInt32](repeating: 0, count: 2 * defaultCapacity / pageSize)
+  var slots = [UInt32](repeating: 0, count: 2 * defaultCapacity / pageSize)
   /// Bytes ever read and written; their difference is what the pipe holds.
-  private var readTotal: UInt64 = 0
-  private var writeTotal: UInt64 = 0
+  var readTotal: UInt64 = 0
+  var writeTotal: UInt64 = 0
   /// A drained frame kept for the next write.
   private var spare: UInt32 = 0
-  private let lock = SleepLock()
+  let lock = SleepLock()
 
   /// Woken whenever bytes or room come, or an end closes.
   public let waitQueue = WaitQueue()
@@ -39,7 +39,7 @@ public final class Pipe {
   /// Bytes to be read.
   public var count: Int { Int(writeTotal &- readTotal) }
   public var capacity: Int { slots.count / 2 * pageSize }
-  private var room: Int { capacity - count }
+  var room: Int { capacity - count }
 
   var readiness: (read: PollEvents, write: PollEvents) {
     var read: PollEvents = count > 0 ? [.POLLIN, .POLLRDNORM] : []
@@ -78,7 +78,7 @@ public final class Pipe {
   }
 
   /// Gives back the frame of a slot whose bytes are read.
-  private func drain(_ slot: Int) {
+  func drain(_ slot: Int) {
     if count == 0 {
       // Start at the beginning of a page again, so that the next write fits one.
       readTotal = (readTotal &+ 4095) & ~4095
@@ -124,7 +124,7 @@ public final class Pipe {
   }
 
   /// Copies what fits. The lock is held.
-  private func fill(from reader: inout UserReader, _ total: inout Int, _ needed: Int) throws(Errno) {
+  func fill(from reader: inout UserReader, _ total: inout Int, _ needed: Int) throws(Errno) {
     if total == 0, room < needed { return }
     while reader.remaining > 0, room > 0 {
       let inPage = UInt(writeTotal & 4095)
@@ -149,7 +149,7 @@ public final class Pipe {
   ///
   /// - Throws: `EINVAL`, `EBUSY` when it holds more, `EPERM`.
   func setCapacity(_ bytes: Int) throws(Errno) {
-    guard bytes > 0, bytes <= 1 << 31 else { throw .EINVAL }
+    guard bytes >= 0, bytes <= 1 << 31 else { throw .EINVAL }
     if bytes > Self.maximumCapacity { throw .EPERM }
     var wanted = 1
     while wanted * pageSize < bytes { wanted *= 2 }
@@ -175,7 +175,7 @@ public final class Pipe {
 
 /// An end of a pipe, or of a FIFO; both ends with O_RDWR.
 public final class FIFOFile: OpenFile {
-  private let pipe: Pipe
+  let pipe: Pipe
 
   private init(_ path: Path, _ flags: OpenFlags, _ pipe: Pipe) {
     self.pipe = pipe
