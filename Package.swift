@@ -45,8 +45,8 @@ let hostTools: [Target] = {
   return [
     .target(name: "CHostShims", path: "Sources/HostTools/CHostShims"),
     library("HostSystem", ["CHostShims"]),
-    library("GuestRunner", ["HostSystem"]),
-    library("InitrdBuilder", ["HostSystem"]),
+    library("GuestRunner", ["HostSystem", "Support"]),
+    library("InitrdBuilder", ["HostSystem", "Support"]),
     library("Symbolization", ["HostSystem"]),
     tool("QemuGuest", ["GuestRunner", "HostSystem"]),
     tool("MakeInitrd", ["InitrdBuilder", "HostSystem"]),

@@ -3,7 +3,7 @@
 //
 // `ArchiveTree` is the plan: what the guest's root will hold. It is filled from a directory, from single files, and
 // by `ProgramCollector`, which adds programs with their interpreter and shared libraries (`ELFFile`,
-// `LibrarySearch`, `LibraryCache`). `CPIOWriter` writes the plan with page-aligned file data, `ArchiveOutput`
+// `LibrarySearch`, `LibraryCache`). `ArchiveWriter` writes the plan with page-aligned file data, `ArchiveOutput`
 // puts the bytes into a file that appears only when it is complete.
 //
 // Neighbours: `HostSystem` below; the executable `MakeInitrd` above.
@@ -54,7 +54,7 @@ public func buildInitrd(_ request: InitrdRequest, warn: (String) -> Void) throws
   collector.warnings.forEach(warn)
 
   let output = try ArchiveOutput(Path(request.output))
-  try CPIOWriter.write(tree, to: output)
+  try ArchiveWriter.write(tree, to: output)
   try output.finish()
 }
 

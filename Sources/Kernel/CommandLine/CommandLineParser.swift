@@ -24,7 +24,7 @@ struct CommandLineParser {
       report(.error, open.bytes, "a quote is not closed")
       return
     }
-    switch split(tokens) {
+    switch CommandLineSplit(tokens) {
     case .separator(let index):
       parseParameters(tokens[..<index])
       result.programArguments = tokens[(index + 1)...].map { $0.bytes }
@@ -60,48 +60,12 @@ struct CommandLineParser {
     return devices
   }
 
-  private enum Split {
-    case separator(Int)
-    case programOnly
-    /// A `--` exists, but only inside of a list that begins at this word and never ends.
-    case openList(Int)
-  }
-
-  private func split(_ tokens: [CommandLineToken]) -> Split {
-    var openList: Int?
-    var separatorInList = false
-    for index in tokens.indices {
-      let token = tokens[index]
-      if openList != nil {
-        if token.isSeparator { separatorInList = true }
-        if Self.closesList(token) {
-          openList = nil
-          separatorInList = false
-        }
-      } else if token.isSeparator {
-        return .separator(index)
-      } else if let value = Self.splitAtEquals(token).value, Self.opensList(token, at: value) {
-        if !Self.closesList(token) { openList = index }
-      }
-    }
-    if let openList, separatorInList { return .openList(openList) }
-    return .programOnly
-  }
-
   // MARK: - Parameters
 
   /// The name in front of the first `=`, and the index behind it when there is one.
   private static func splitAtEquals(_ token: CommandLineToken) -> (name: ArraySlice<UInt8>, value: Int?) {
-    guard let index = token.bytes.firstIndex(of: UInt8(ascii: "=")) else { return (token.bytes[...], nil) }
+    guard let index = token.equals else { return (token.bytes[...], nil) }
     return (token.bytes[..<index], index + 1)
-  }
-
-  private static func opensList(_ token: CommandLineToken, at value: Int) -> Bool {
-    token.isBare(UInt8(ascii: "["), at: value)
-  }
-
-  private static func closesList(_ token: CommandLineToken) -> Bool {
-    token.isBare(UInt8(ascii: "]"), at: token.bytes.count - 1)
   }
 
   private func declaration(named name: ArraySlice<UInt8>) -> Int? {
@@ -120,7 +84,7 @@ struct CommandLineParser {
       if parameter == nil {
         report(.warning, token.bytes, "no such parameter, ignored")
       }
-      if let valueStart, Self.opensList(token, at: valueStart) {
+      if let valueStart, token.opensList {
         // The list runs to its end even when nobody declared the parameter: its values are no parameters.
         var values: [[UInt8]] = []
         var isOpen = !Self.appendListValue(token, from: valueStart + 1, to: &values)
@@ -140,7 +104,7 @@ struct CommandLineParser {
 
   /// Takes one word of a list, and returns whether the list ends with it.
   private static func appendListValue(_ token: CommandLineToken, from start: Int, to values: inout [[UInt8]]) -> Bool {
-    let closes = closesList(token)
+    let closes = token.closesList
     let value = [UInt8](token.bytes[start..<(token.bytes.count - (closes ? 1 : 0))])
     // A bare bracket that stands alone is no value; an empty word that was quoted is one.
     let isBracketOnly = value.isEmpty && (closes || start > 0)
@@ -153,7 +117,7 @@ struct CommandLineParser {
       report(.error, token.bytes, "takes one value, not a list")
       return
     }
-    let equals = token.bytes.firstIndex(of: UInt8(ascii: "=")) ?? token.bytes.endIndex
+    let equals = token.equals ?? token.bytes.endIndex
     for value in values {
       append(parameter, value, shownAs: token.bytes[..<equals] + [UInt8(ascii: "=")] + value)
     }

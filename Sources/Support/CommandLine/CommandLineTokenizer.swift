@@ -1,17 +1,17 @@
 /// One word of the command line, after quotes and escapes were taken away.
-struct CommandLineToken {
+public struct CommandLineToken {
   /// What the word stands for.
-  var bytes: [UInt8] = []
+  public internal(set) var bytes: [UInt8] = []
 
   /// For each byte, whether it was written bare: outside of quotes and without a backslash. Only bare bytes have a
   /// meaning of their own (`--`, `[`, `]`).
   var isBare: [Bool] = []
 
   /// Whether a quote that opens in this word never closes.
-  var isUnterminated = false
+  public internal(set) var isUnterminated = false
 
   /// Whether the word is `--`, written bare.
-  var isSeparator: Bool {
+  public var isSeparator: Bool {
     bytes.count == 2 && bytes[0] == UInt8(ascii: "-") && bytes[1] == UInt8(ascii: "-") && isBare[0] && isBare[1]
   }
 
@@ -19,6 +19,15 @@ struct CommandLineToken {
   func isBare(_ byte: UInt8, at index: Int) -> Bool {
     index >= 0 && index < bytes.count && bytes[index] == byte && isBare[index]
   }
+
+  /// Where the first `=` stands, if there is one: behind the name of a parameter.
+  public var equals: Int? { bytes.firstIndex(of: UInt8(ascii: "=")) }
+
+  /// Whether the value behind the first `=` begins with a bare `[`.
+  public var opensList: Bool { equals.map { isBare(UInt8(ascii: "["), at: $0 + 1) } ?? false }
+
+  /// Whether the word ends with a bare `]`.
+  public var closesList: Bool { isBare(UInt8(ascii: "]"), at: bytes.count - 1) }
 
   mutating func append(_ byte: UInt8, isBare bare: Bool) {
     bytes.append(byte)
@@ -30,15 +39,15 @@ struct CommandLineToken {
 ///
 /// Words end at blanks, tabs and line ends. In single quotes everything is literal; in double quotes only `\"` and `\\`
 /// are escapes; outside of quotes `\x` stands for `x`. A pair of quotes with nothing in it makes an empty word.
-enum CommandLineTokenizer {
-  static func isBlank(_ byte: UInt8) -> Bool {
+public enum CommandLineTokenizer {
+  public static func isBlank(_ byte: UInt8) -> Bool {
     switch byte {
     case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\n"), UInt8(ascii: "\r"), 0x0b, 0x0c: true
     default: false
     }
   }
 
-  static func tokens(of line: ArraySlice<UInt8>) -> [CommandLineToken] {
+  public static func tokens(of line: ArraySlice<UInt8>) -> [CommandLineToken] {
     var tokens: [CommandLineToken] = []
     var index = line.startIndex
     while index < line.endIndex {
@@ -85,5 +94,34 @@ enum CommandLineTokenizer {
     }
     token.isUnterminated = quote != nil
     return token
+  }
+}
+
+/// Where the program begins among the words of a command line: behind the first bare `--` outside of a list.
+public enum CommandLineSplit {
+  case separator(Int)
+  case programOnly
+  /// A `--` exists, but only inside of a list that begins at this word and never ends.
+  case openList(Int)
+
+  public init(_ tokens: [CommandLineToken]) {
+    var openList: Int?
+    var separatorInList = false
+    for index in tokens.indices {
+      let token = tokens[index]
+      if openList != nil {
+        if token.isSeparator { separatorInList = true }
+        if token.closesList {
+          openList = nil
+          separatorInList = false
+        }
+      } else if token.isSeparator {
+        self = .separator(index)
+        return
+      } else if token.opensList, !token.closesList {
+        openList = index
+      }
+    }
+    if let openList, separatorInList { self = .openList(openList) } else { self = .programOnly }
   }
 }
