@@ -169,4 +169,19 @@ struct RunTests {
     #expect(result.errors.contains("-k . is a directory"))
     #expect(result.errors.contains("/no/qemu was not found"))
   }
+
+  @Test("A kernel and an initrd that do not fit into the memory are told before the boot")
+  func tooLittleMemory() throws {
+    let result = try directory.shell(
+      """
+      truncate -s 2M initrd; \(tool) -Q /bin/false -k /bin/true -i initrd -m 2; echo $?
+      \(tool) -Q /bin/false -k /bin/true -m 8k; echo $?; \(tool) -Q /bin/false -k initrd -i initrd -m 1; echo $?
+      """)
+    #expect(result.text == "125\n125\n125\n")
+    #expect(result.errors.contains("-m 2: too little memory: /bin/true reaches up to "))
+    #expect(result.errors.contains("KiB, and initrd takes 2048 KiB"))
+    #expect(result.errors.contains("-m 8k: too little memory"))
+    // What is no ELF image is QEMU's to judge.
+    #expect(!result.errors.contains("-m 1:"))
+  }
 }

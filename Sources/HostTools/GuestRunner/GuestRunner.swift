@@ -35,6 +35,7 @@ public func runGuest(_ options: GuestOptions) -> Int32 {
       return 0
     }
     try options.checkFiles()
+    try options.checkMemory()
     return try GuestProcess(options).run()
   } catch {
     printError("qemu-guest: \(error)")
