@@ -3,7 +3,7 @@
 // - `ProcFileSystem`: the tree; names come and go with the processes.
 // - `ProcessTable`, `ProcessInformation`, `MachineInformation`: what others tell it. They supply values; all text is
 //   written here.
-// - `SystemControls`: /proc/sys.
+// - `SystemControls`: values by path, which are /proc/sys and, with other values, `SysFileSystem`.
 //
 // Reference: proc(5); Linux 6.1, fs/proc.
 public import Kernel
@@ -26,7 +26,9 @@ public final class ProcFileSystem: FileSystem {
     self.processes = processes
     self.machine = machine
     self.random = random
-    controls = SystemControls(machine, random)
+    controls = SystemControls(firstNumber: ProcNumber.systemControl, creationError: .ENOENT) {
+      SystemControls.processEntries(machine, random)
+    }
     super.init(
       namespace.environment, typeName: "proc", magic: FilesystemMagic.PROC_SUPER_MAGIC, childPolicy: .transient)
     setRoot(ProcRoot(self))

@@ -24,10 +24,10 @@ class ProcDirectory: ProcInode {
   override final func create(_ name: [UInt8], _ node: NewNode) throws(Errno) -> Inode { throw .ENOENT }
 }
 
-/// A text file. Subclasses write the text.
-class ProcText: ProcInode {
-  init(_ proc: ProcFileSystem, number: UInt64, _ permissions: UInt32 = 0o444) {
-    super.init(proc, number: number, .S_IFREG, permissions)
+/// A text file of any file system. Subclasses write the text.
+class TextInode: Inode {
+  init(_ fileSystem: FileSystem, number: UInt64, _ permissions: UInt32) {
+    super.init(fileSystem, number: number, mode: FileMode(.S_IFREG, FileMode(rawValue: permissions)))
   }
 
   /// Writes the file's text as it is now.
@@ -39,12 +39,22 @@ class ProcText: ProcInode {
   override func truncate(to size: Int64) throws(Errno) {}
 }
 
+/// A text file of /proc.
+class ProcText: TextInode {
+  let proc: ProcFileSystem
+
+  init(_ proc: ProcFileSystem, number: UInt64, _ permissions: UInt32 = 0o444) {
+    self.proc = proc
+    super.init(proc, number: number, permissions)
+  }
+}
+
 /// An open text file. The text is made when it is read from the start, and is the same until then.
 final class ProcTextFile: OpenFile {
-  private let source: ProcText
+  private let source: TextInode
   private var text: [UInt8]?
 
-  init(_ path: Path, _ flags: OpenFlags, _ source: ProcText) {
+  init(_ path: Path, _ flags: OpenFlags, _ source: TextInode) {
     self.source = source
     super.init(path, flags)
   }

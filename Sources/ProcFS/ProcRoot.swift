@@ -72,7 +72,7 @@ enum MachineFile: UInt8, CaseIterable {
   func inode(_ proc: ProcFileSystem) -> Inode {
     switch type {
     case .S_IFLNK: MachineLink(proc, self)
-    case .S_IFDIR: proc.controls.directory(proc)
+    case .S_IFDIR: proc.controls.root(of: proc)
     default: MachineText(proc, self)
     }
   }

@@ -3,7 +3,7 @@ public import LinuxABI
 public import Support
 internal import VFSCore
 
-/// /proc/sys: values by path, which programs read and some of which they write. See sysctl(2) and proc(5).
+/// Values by path, which programs read and some of which they write: /proc/sys (see sysctl(2) and proc(5)) and /sys.
 public final class SystemControls {
   /// What a value is made of.
   public enum Value {
@@ -16,21 +16,31 @@ public final class SystemControls {
   }
 
   struct Entry {
-    /// Components with slashes between them, such as `kernel/hostname`.
+    /// Components with slashes between them, such as `kernel/hostname`. With a slash at the end: an empty directory.
     let path: [UInt8]
     var value: Value
   }
-  private(set) var entries: [Entry] = []
-  private let bootID: (UInt64, UInt64)
+  /// Made when they are first asked for: most programs never look.
+  private(set) lazy var entries: [Entry] = makeEntries()
+  private let makeEntries: () -> [Entry]
+  /// The inode number of the top directory; those of the others follow.
+  let firstNumber: UInt64
+  /// What making a file fails with.
+  let creationError: Errno
+  /// The size that stat(2) shows for a file.
+  let fileSize: Int64
 
-  init(_ machine: any MachineInformation, _ random: RandomSource) {
-    bootID = (random.next(), random.next())
-    addKernel(machine, random)
-    addOthers()
+  init(firstNumber: UInt64, creationError: Errno, fileSize: Int64 = 0, _ makeEntries: @escaping () -> [Entry]) {
+    self.firstNumber = firstNumber
+    self.creationError = creationError
+    self.fileSize = fileSize
+    self.makeEntries = makeEntries
   }
 
   /// Adds a value, or replaces it.
-  public func add(_ path: StaticString, _ value: Value) {
+  public func add(_ path: StaticString, _ value: Value) { Self.add(path, value, to: &entries) }
+
+  private static func add(_ path: StaticString, _ value: Value, to entries: inout [Entry]) {
     let bytes = path.bytes
     for index in entries.indices where entries[index].path == bytes {
       entries[index].value = value
@@ -50,13 +60,19 @@ public final class SystemControls {
 
   func set(_ index: Int, _ value: Value) { entries[index].value = value }
 
-  func directory(_ proc: ProcFileSystem) -> Inode { SystemControlDirectory(proc, []) }
+  /// The top directory.
+  func root(of fileSystem: FileSystem) -> Inode { ControlDirectory(fileSystem, self, []) }
 
-  private func addKernel(_ machine: any MachineInformation, _ random: RandomSource) {
+  /// The values of /proc/sys.
+  static func processEntries(_ machine: any MachineInformation, _ random: RandomSource) -> [Entry] {
+    var entries: [Entry] = []
+    @inline(never)
+    func add(_ path: StaticString, _ value: Value) { entries.append(Entry(path: path.bytes, value: value)) }
+    @inline(never)
     func text(_ path: StaticString, _ get: @escaping () -> [UInt8]) {
       add(path, .dynamic(get: { $0.append(bytes: get()) }, set: nil))
     }
-    let id = bootID
+    let id = (random.next(), random.next())
     text("kernel/ostype") { machine.operatingSystem }
     text("kernel/osrelease") { machine.release }
     text("kernel/version") { machine.version }
@@ -95,9 +111,6 @@ public final class SystemControls {
     add("kernel/msgmax", .number(8192, 0 ... .max))
     add("kernel/msgmnb", .number(16384, 0 ... .max))
     add("kernel/sem", .constant("32000\t1024000000\t500\t32000"))
-  }
-
-  private func addOthers() {
     add("vm/overcommit_memory", .number(0, 0...2))
     add("vm/overcommit_ratio", .number(50, 0 ... .max))
     add("vm/max_map_count", .number(65530, 0 ... .max))
@@ -123,6 +136,7 @@ public final class SystemControls {
     add("net/core/wmem_max", .number(212_992, 4608...2_147_483_647))
     add("net/ipv4/ip_local_port_range", .constant("32768\t60999"))
     add("net/ipv4/tcp_max_syn_backlog", .number(128, 0 ... .max))
+    return entries
   }
 
   /// A host or domain name: at most 64 bytes, without a line end.
@@ -146,21 +160,27 @@ public final class SystemControls {
   }
 }
 
-/// A directory of /proc/sys: the first components of paths.
-final class SystemControlDirectory: ProcDirectory {
+/// A directory: the first components of paths.
+final class ControlDirectory: Inode {
+  private let controls: SystemControls
   /// With a slash at the end, or empty.
   private let prefix: [UInt8]
 
-  init(_ proc: ProcFileSystem, _ prefix: [UInt8], index: Int = 0) {
+  init(_ fileSystem: FileSystem, _ controls: SystemControls, _ prefix: [UInt8], index: Int = 0) {
+    self.controls = controls
     self.prefix = prefix
-    super.init(proc, number: Self.inodeNumber(prefix, index))
+    super.init(
+      fileSystem, number: Self.number(controls, prefix, index), mode: FileMode(.S_IFDIR, FileMode(rawValue: 0o555)))
+    linkCount = 2
   }
 
   /// A directory's number: by its first entry, and by how deep it lies, as it and its parent may begin with the same.
-  private static func inodeNumber(_ prefix: [UInt8], _ index: Int) -> UInt64 {
+  private static func number(_ controls: SystemControls, _ prefix: [UInt8], _ index: Int) -> UInt64 {
     let depth = prefix.reduce(0) { $1 == UInt8(ascii: "/") ? $0 + 1 : $0 }
-    return ProcNumber.systemControl + 1024 * UInt64(depth) + UInt64(index)
+    return controls.firstNumber + 1024 * UInt64(depth) + UInt64(index)
   }
+
+  override func create(_ name: [UInt8], _ node: NewNode) throws(Errno) -> Inode { throw controls.creationError }
 
   /// The component that an entry has in this directory, and whether it is a directory; nil for others' entries.
   private func component(_ path: [UInt8]) -> (name: ArraySlice<UInt8>, isDirectory: Bool)? {
@@ -171,11 +191,13 @@ final class SystemControlDirectory: ProcDirectory {
   }
 
   override func lookup(_ name: [UInt8]) throws(Errno) -> Inode? {
-    let entries = proc.controls.entries
+    let entries = controls.entries
     for index in entries.indices {
       guard let part = component(entries[index].path), part.name.elementsEqual(name) else { continue }
-      if part.isDirectory { return SystemControlDirectory(proc, prefix + name + [UInt8(ascii: "/")], index: index) }
-      return SystemControlText(proc, index)
+      if part.isDirectory {
+        return ControlDirectory(fileSystem, controls, prefix + name + [UInt8(ascii: "/")], index: index)
+      }
+      return ControlText(fileSystem, controls, index)
     }
     return nil
   }
@@ -183,7 +205,7 @@ final class SystemControlDirectory: ProcDirectory {
   override func readDirectory(
     from position: Int64, _ emit: (_ name: [UInt8], _ number: UInt64, _ type: UInt8, _ next: Int64) -> Bool
   ) throws(Errno) {
-    let entries = proc.controls.entries
+    let entries = controls.entries
     var index = Int(clamping: position - 2)
     while index >= 0, index < entries.count {
       defer { index += 1 }
@@ -197,31 +219,35 @@ final class SystemControlDirectory: ProcDirectory {
       let name = Array(part.name)
       let number =
         part.isDirectory
-        ? Self.inodeNumber(prefix + name + [UInt8(ascii: "/")], index) : SystemControlText.inodeNumber(index)
+        ? Self.number(controls, prefix + name + [UInt8(ascii: "/")], index)
+        : ControlText.number(controls, index)
       guard emit(name, number, type, Int64(index) + 3) else { return }
     }
   }
 }
 
-/// A value of /proc/sys.
-final class SystemControlText: ProcText {
+/// A value.
+final class ControlText: TextInode {
+  private let controls: SystemControls
   private let index: Int
 
-  init(_ proc: ProcFileSystem, _ index: Int) {
+  init(_ fileSystem: FileSystem, _ controls: SystemControls, _ index: Int) {
+    self.controls = controls
     self.index = index
     let isWritable: Bool
-    switch proc.controls.entries[index].value {
+    switch controls.entries[index].value {
     case .constant: isWritable = false
     case .number: isWritable = true
     case .dynamic(_, let set): isWritable = set != nil
     }
-    super.init(proc, number: Self.inodeNumber(index), isWritable ? 0o644 : 0o444)
+    super.init(fileSystem, number: Self.number(controls, index), isWritable ? 0o644 : 0o444)
+    ownSize = controls.fileSize
   }
 
-  static func inodeNumber(_ index: Int) -> UInt64 { ProcNumber.systemControl + 1 + UInt64(index) }
+  static func number(_ controls: SystemControls, _ index: Int) -> UInt64 { controls.firstNumber + 1 + UInt64(index) }
 
   override func write(into text: inout TextBuffer) throws(Errno) {
-    switch proc.controls.entries[index].value {
+    switch controls.entries[index].value {
     case .constant(let value): text.append(value)
     case .number(let value, _): text.append(decimal: value)
     case .dynamic(let get, _): get(&text)
@@ -230,7 +256,7 @@ final class SystemControlText: ProcText {
   }
 
   override func receive(_ bytes: [UInt8]) throws(Errno) {
-    switch proc.controls.entries[index].value {
+    switch controls.entries[index].value {
     case .constant: throw .EACCES
     case .dynamic(_, let set):
       guard let set else { throw .EACCES }
@@ -252,7 +278,7 @@ final class SystemControlText: ProcText {
       }
       if isNegative { value = -value }
       guard count > 0, range.contains(value) else { throw .EINVAL }
-      proc.controls.set(index, .number(value, range))
+      controls.set(index, .number(value, range))
     }
   }
 }

@@ -84,6 +84,45 @@ final class FakeMachineInformation: MachineInformation {
   var anonymousMemory: UInt64 { 2 << 20 }
 }
 
+@Suite struct SysTree {
+  @Test func content() throws {
+    let test = TestMachine()
+    let sys = SysFileSystem(test.environment, machine: FakeMachineInformation())
+    let context = FileSystemContext(Namespace(test.environment, root: sys, source: Array("sysfs".utf8)))
+    #expect(try context.statfs(Array("/".utf8)).f_type == FilesystemMagic.SYSFS_MAGIC)
+    let top: Set = [
+      ".", "..", "block", "bus", "class", "dev", "devices", "firmware", "fs", "kernel", "module", "power",
+    ]
+    #expect(Set(try context.open("/").names(perCall: 64)) == top)
+    for name in ["online", "possible", "present"] {
+      #expect(try context.content("/devices/system/cpu/" + name) == "0-1\n")
+    }
+    #expect(try context.content("/devices/system/cpu/offline") == "\n")
+    #expect(try context.content("/devices/system/cpu/cpu1/topology/core_id") == "1\n")
+    #expect(try context.content("/devices/system/cpu/cpu1/topology/physical_package_id") == "0\n")
+    #expect(try context.content("/kernel/mm/transparent_hugepage/enabled") == "[always] madvise never\n")
+    // What cgroup-aware runtimes look for is not there.
+    #expect(try context.open("/fs").names() == [".", ".."])
+    #expect(throws: Errno.ENOENT) { try context.stat("/fs/cgroup") }
+    #expect(throws: Errno.ENOENT) { try context.stat("/devices/system/cpu/cpu2") }
+    let file = try context.stat("/devices/system/cpu/online")
+    #expect(file.st_mode.rawValue == 0o100444 && file.st_size == 4096)
+    #expect(throws: Errno.EACCES) { try context.make("/new") }
+    // Every name is found with the number that the listing gave, and no number comes twice.
+    var numbers: Set<UInt64> = [try context.stat("/").st_ino]
+    func walk(_ directory: String) throws {
+      for entry in try context.open(directory).entries(perCall: 32768) where entry.name != "." && entry.name != ".." {
+        let path = (directory == "/" ? "" : directory) + "/" + entry.name
+        let stat = try context.stat(path)
+        #expect(stat.st_ino == entry.number && numbers.insert(entry.number).inserted)
+        if entry.type == DirectoryEntryType.DT_DIR { try walk(path) }
+      }
+    }
+    try walk("/")
+    #expect(numbers.count > 40)
+  }
+}
+
 @Suite struct ProcTree {
   let context: FileSystemContext
   let table = FakeProcessTable()
