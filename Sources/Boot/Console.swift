@@ -65,7 +65,7 @@ struct Console {
 
   /// Opens descriptors 0, 1 and 2.
   func open(_ files: FileDescriptorTable, _ context: FileSystemContext) throws(Errno) {
-    let path = try context.resolve([UInt8]("/dev/console".utf8))
+    let path = try context.resolve([UInt8]("/dev/console"))
     if let inputStream {
       _ = try files.insert(inputStream.open(.O_RDONLY, in: context.namespace))
     } else {

@@ -26,7 +26,8 @@ struct Initrd {
     }
     let size = (Gzip.sizeHint(loaded) + 4095) & ~4095
     // The highest place that has the room.
-    let taken = reserved.sorted { $0.start > $1.start }
+    var taken: [BootInformation.Region] = []
+    for region in reserved { taken.insert(region, at: taken.firstIndex { $0.start < region.start } ?? taken.count) }
     for region in information.memory.reversed() {
       var end = region.end
       for hole in taken + [BootInformation.Region(start: region.start, end: region.start)]

@@ -56,9 +56,12 @@ extension Machine {
       case .killed(let signal): power.powerOff(.signal(UInt8(signal.rawValue)))
       }
     }
-    mount([UInt8]("/proc".utf8), context) { [self] () throws(Errno) in
-      ProcFileSystem(
-        namespace, processes: ProcessFiles(system), machine: MachineFiles(self, system), random: random)
+    let machineFiles = MachineFiles(self, system)
+    mount([UInt8]("/proc"), context) { () throws(Errno) in
+      ProcFileSystem(namespace, processes: ProcessFiles(system), machine: machineFiles, random: random)
+    }
+    mount([UInt8]("/sys"), context) { () throws(Errno) in
+      SysFileSystem(environment, machine: machineFiles)
     }
     let files = FileDescriptorTable()
     openConsole(console, files, context)
@@ -66,7 +69,7 @@ extension Machine {
     let environmentVariables = parameters.environment
     if BuildConfiguration.startsInPWD { changeToWorkingDirectory(environmentVariables, context) }
     let arguments = (BuildConfiguration.program.map { [$0] } ?? []) + parameters.programArguments
-    guard let name = arguments.first else { fail([UInt8]("no program: the command line names none".utf8)) }
+    guard let name = arguments.first else { fail([UInt8]("no program: the command line names none")) }
     let path = findProgram(name, environmentVariables, context)
     let thread: Thread
     do {
@@ -134,7 +137,7 @@ extension Machine {
           source: entry.device, at: entry.path, type: entry.fileSystem,
           MountFlags(rawValue: MountFlags.RawValue(truncatingIfNeeded: entry.flags)), options: entry.options)
       } catch {
-        fail([UInt8]("vfs.fstab: ".utf8) + entry.path + [UInt8](": ".utf8) + error.text.bytes, status: 125)
+        fail([UInt8]("vfs.fstab: ") + entry.path + [UInt8](": ") + error.text.bytes, status: 125)
       }
     }
   }
@@ -168,18 +171,18 @@ extension Machine {
       flags = StatfsFlags(MountFlags(rawValue: MountFlags.RawValue(truncatingIfNeeded: entry.flags)))
       options = entry.options
       if !devices.hasShare(source) {
-        fail([UInt8]("vfs.fstab: /: there is no share ".utf8) + source, status: 125)
+        fail([UInt8]("vfs.fstab: /: there is no share ") + source, status: 125)
       }
     }
     if isWanted, devices.hasShare(source) {
       do throws(Errno) {
         return (try devices.share(source, environment, options: options), source, flags)
       } catch {
-        fail([UInt8]("9p: ".utf8) + source + [UInt8](": ".utf8) + error.text.bytes, status: 125)
+        fail([UInt8]("9p: ") + source + [UInt8](": ") + error.text.bytes, status: 125)
       }
     }
     let root = usesInitrd ? makeInitrdRoot(environment) : CpioFileSystem(environment)
-    return (root, [UInt8]("rootfs".utf8), .ST_RELATIME)
+    return (root, [UInt8]("rootfs"), .ST_RELATIME)
   }
 
   /// The initrd's file system, or an empty one.
@@ -199,26 +202,23 @@ extension Machine {
     guard var archive = initrd.loaded else { return root }
     if let room = initrd.room {
       let (count, fault) = Gzip.inflate(archive, into: room)
-      if let fault { fail([UInt8]("initrd: ".utf8) + fault.bytes, status: 125) }
+      if let fault { fail([UInt8]("initrd: ") + fault.bytes, status: 125) }
       archive = BootInformation.Region(start: room.start, end: room.start + count)
     }
     do {
       try root.load(archive)
     } catch {
-      fail([UInt8]("initrd: ".utf8) + error.message, status: 125)
+      fail([UInt8]("initrd: ") + error.message, status: 125)
     }
-    if root.outOfSpace { fail([UInt8]("initrd: too little memory for its directory".utf8), status: 125) }
+    if root.outOfSpace { fail([UInt8]("initrd: too little memory for its directory"), status: 125) }
     return root
   }
 
   private func mountDefaults(_ context: FileSystemContext, _ environment: FileSystemEnvironment) {
     context.namespace.register(RamFileSystem.type(environment))
-    mount([UInt8]("/dev".utf8), context) { () throws(Errno) in DeviceFileSystem(environment) }
-    let places: [(StaticString, StaticString)] = [
-      ("/tmp", "mode=1777"), ("/dev/shm", "mode=1777"),
-    ]
-    for (place, options) in places {
-      mount(place.bytes, context) { () throws(Errno) in try RamFileSystem.make(environment, options: options.bytes) }
+    mount([UInt8]("/dev"), context) { () throws(Errno) in DeviceFileSystem(environment) }
+    for place in ["/tmp", "/dev/shm"] as [StaticString] {
+      mount(place.bytes, context) { () throws(Errno) in RamFileSystem(environment) }
     }
   }
 
@@ -230,9 +230,9 @@ extension Machine {
     context.namespace.register(terminals.type(environment))
     // As Debian mounts it: group 5 is tty.
     terminals.mount = mount(
-      [UInt8]("/dev/pts".utf8), context, flags: [.ST_RELATIME, .ST_NOSUID, .ST_NOEXEC]
+      [UInt8]("/dev/pts"), context, flags: [.ST_RELATIME, .ST_NOSUID, .ST_NOEXEC]
     ) { () throws(Errno) in
-      try terminals.makeFileSystem(environment, options: [UInt8]("gid=5,mode=620,ptmxmode=000".utf8))
+      try terminals.makeFileSystem(environment, options: [UInt8]("gid=5,mode=620,ptmxmode=000"))
     }
   }
 
@@ -277,15 +277,15 @@ extension Machine {
         randomizesAddresses: parameters.boolean(.addressRandomization) ?? true,
         defaultStackLimit: BuildConfiguration.stackSize)
     } catch {
-      fail([UInt8]("boot: no memory for the program".utf8), status: 125)
+      fail([UInt8]("boot: no memory for the program"), status: 125)
     }
   }
 
   /// The program's path: as given, or where `$PATH` has it.
   private func findProgram(_ name: [UInt8], _ environment: [[UInt8]], _ context: FileSystemContext) -> [UInt8] {
-    let key = [UInt8]("PATH=".utf8)
+    let key = [UInt8]("PATH=")
     if name.contains(UInt8(ascii: "/")) || !BuildConfiguration.searchesPath { return name }
-    var search = [UInt8]("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".utf8)
+    var search = [UInt8]("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
     for variable in environment where variable.starts(with: key) { search = [UInt8](variable[key.count...]) }
     for directory in search.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false) {
       let candidate = directory.isEmpty ? name : [UInt8](directory) + [UInt8(ascii: "/")] + name
@@ -299,13 +299,13 @@ extension Machine {
 
   /// Goes to `$PWD`, where the environment has one.
   private func changeToWorkingDirectory(_ environment: [[UInt8]], _ context: FileSystemContext) {
-    let key = [UInt8]("PWD=".utf8)
+    let key = [UInt8]("PWD=")
     guard let variable = environment.last(where: { $0.starts(with: key) }) else { return }
     let directory = [UInt8](variable[key.count...])
     do throws(Errno) {
       try context.changeDirectory(directory)
     } catch {
-      fail([UInt8]("cannot change to $PWD, ".utf8) + directory + [UInt8](": ".utf8) + error.text.bytes, status: 125)
+      fail([UInt8]("cannot change to $PWD, ") + directory + [UInt8](": ") + error.text.bytes, status: 125)
     }
   }
 

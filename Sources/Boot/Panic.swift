@@ -74,7 +74,7 @@ func exceptionName(_ vector: UInt64) -> StaticString {
 /// A panic before there is a machine: the serial port's plain register has to do.
 func earlyPanic(_ registers: SavedRegisters) -> Never {
   Ports.write8(0x3f8, panicReport(exceptionName(registers.frame.vector), registers).bytes.rawBytes)
-  Ports.write8(0x502, [UInt8]("panic\n".utf8).rawBytes)
+  Ports.write8(0x502, [UInt8]("panic\n").rawBytes)
   Ports.write16(0x501, 255)
   CPU.halt()
 }
@@ -85,7 +85,7 @@ func earlyFailure(_ build: (inout TextBuffer) -> Void) -> Never {
   build(&text)
   text.append("\n")
   Ports.write8(0x3f8, text.bytes.rawBytes)
-  Ports.write8(0x502, [UInt8]("exit=125\n".utf8).rawBytes)
+  Ports.write8(0x502, [UInt8]("exit=125\n").rawBytes)
   Ports.write16(0x501, 125)
   CPU.halt()
 }

@@ -165,7 +165,7 @@ final class MachineFiles: MachineInformation {
     self.system = system
   }
 
-  var operatingSystem: [UInt8] { [UInt8]("Linux".utf8) }
+  var operatingSystem: [UInt8] { [UInt8]("Linux") }
   var release: [UInt8] { System.release.bytes }
   var version: [UInt8] { System.version.bytes }
   var hostName: [UInt8] {

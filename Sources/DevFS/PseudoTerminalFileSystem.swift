@@ -27,14 +27,14 @@ public final class PseudoTerminalFileSystem: FileSystem {
     setRoot(top)
     let ptmx = Inode(self, number: 2, mode: FileMode(.S_IFCHR, FileMode(rawValue: ptmxMode)))
     ptmx.device = PseudoTerminals.multiplexer
-    root.add(Dentry([UInt8]("ptmx".utf8), ptmx, parent: root))
+    root.add(Dentry([UInt8]("ptmx"), ptmx, parent: root))
   }
 
   private func parse(_ options: [UInt8]) throws(Errno) {
-    for option in options.split(separator: UInt8(ascii: ",")) where !option.elementsEqual("newinstance".utf8) {
+    for option in options.split(separator: UInt8(ascii: ",")) where !option.equals("newinstance") {
       let parts = option.split(separator: UInt8(ascii: "="), maxSplits: 1)
       guard parts.count == 2, let name = parts.first else { throw .EINVAL }
-      let isOctal = name.elementsEqual("mode".utf8) || name.elementsEqual("ptmxmode".utf8)
+      let isOctal = name.equals("mode") || name.equals("ptmxmode")
       var value: UInt32 = 0
       for byte in parts[1] {
         guard byte >= 0x30, byte < (isOctal ? 0x38 : 0x3a) else { throw .EINVAL }
@@ -43,13 +43,13 @@ public final class PseudoTerminalFileSystem: FileSystem {
         if overflow || carry { throw .EINVAL }
         value = sum
       }
-      if name.elementsEqual("uid".utf8) {
+      if name.equals("uid") {
         uid = value
-      } else if name.elementsEqual("gid".utf8) {
+      } else if name.equals("gid") {
         gid = value
-      } else if name.elementsEqual("mode".utf8) {
+      } else if name.equals("mode") {
         mode = value & 0o7777
-      } else if name.elementsEqual("ptmxmode".utf8) {
+      } else if name.equals("ptmxmode") {
         ptmxMode = value & 0o7777
       } else {
         throw .EINVAL
@@ -165,7 +165,7 @@ public final class PseudoTerminals: DeviceDriver {
 
   /// The type for mount(2) and /proc/filesystems.
   public func type(_ environment: FileSystemEnvironment) -> FileSystemType {
-    FileSystemType(name: Array("devpts".utf8)) { [self] (_, options) throws(Errno) in
+    FileSystemType(name: [UInt8]("devpts")) { [self] (_, options) throws(Errno) in
       try makeFileSystem(environment, options: options)
     }
   }

@@ -2,6 +2,7 @@ internal import Drivers
 internal import Kernel
 internal import LinuxABI
 internal import Platform
+internal import Support
 
 /// A number of the server's for a file or a name. Whoever holds it keeps it; the last one gone gives it back, without
 /// waiting for that.
@@ -57,12 +58,12 @@ final class NinePClient {
     defer { end(exchange) }
     var message = writer(exchange)
     message.put32(messageSize)
-    message.put([UInt8]("9P2000.L".utf8))
+    message.put([UInt8]("9P2000.L"))
     var reply = try transact(exchange, .version, message)
     let agreed = reply.take32()
     let version = reply.takeString()
     if reply.isMalformed { throw .EIO }
-    guard version.elementsEqual("9P2000.L".utf8) else { throw .EPROTONOSUPPORT }
+    guard version == [UInt8]("9P2000.L") else { throw .EPROTONOSUPPORT }
     guard agreed >= 4096, agreed <= messageSize else { throw .EIO }
     self.messageSize = agreed
     // The reply's header and count, and a page that need not begin where the data does.
@@ -202,7 +203,7 @@ final class NinePClient {
     try perform(.attach) {
       $0.put32(fid.number)
       $0.put32(NineP.noFid)
-      $0.put([UInt8]("root".utf8))
+      $0.put([UInt8]("root"))
       $0.put(name)
       $0.put32(0)
     }

@@ -36,26 +36,26 @@ struct NinePOptions {
       let parts = option.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
       let name = parts[0]
       let value = parts.count > 1 ? parts[1] : []
-      if name.elementsEqual("cache".utf8) {
-        if value.elementsEqual("none".utf8) {
+      if name.equals("cache") {
+        if value.equals("none") {
           cache = .none
-        } else if value.elementsEqual("close".utf8) {
+        } else if value.equals("close") {
           cache = .close
-        } else if value.elementsEqual("loose".utf8) || value.elementsEqual("fscache".utf8) {
+        } else if value.equals("loose") || value.equals("fscache") {
           cache = .loose
         } else {
           throw .EINVAL
         }
-      } else if name.elementsEqual("msize".utf8) {
+      } else if name.equals("msize") {
         guard let size = Self.number(value), size >= 4096 else { throw .EINVAL }
         messageSize = size
-      } else if name.elementsEqual("aname".utf8) {
+      } else if name.equals("aname") {
         attachName = Array(value)
-      } else if name.elementsEqual("trans".utf8) {
-        guard value.elementsEqual("virtio".utf8) else { throw .EINVAL }
-      } else if name.elementsEqual("version".utf8) {
-        guard value.elementsEqual("9p2000.L".utf8) else { throw .EINVAL }
-      } else if name.elementsEqual("access".utf8) || name.elementsEqual("uname".utf8) {
+      } else if name.equals("trans") {
+        guard value.equals("virtio") else { throw .EINVAL }
+      } else if name.equals("version") {
+        guard value.equals("9p2000.L") else { throw .EINVAL }
+      } else if name.equals("access") || name.equals("uname") {
         // Permissions are checked here, and the server acts as whoever runs it.
         continue
       } else {

@@ -18,7 +18,7 @@ public final class EpollInstance: OpenFile {
 
   public init(_ context: FileSystemContext) {
     let path = context.namespace.makeAnonymousPath(
-      mode: FileMode(rawValue: 0o600), name: [UInt8]("[eventpoll]".utf8), credentials: context.credentials)
+      mode: FileMode(rawValue: 0o600), name: [UInt8]("[eventpoll]"), credentials: context.credentials)
     super.init(path, .O_RDWR)
   }
 

@@ -13,7 +13,7 @@ public struct ExecutionError: Error {
   }
   init(_ errno: Errno, _ file: [UInt8], reason: [UInt8]) {
     self.errno = errno
-    message = file + [UInt8](": ".utf8) + (reason.isEmpty ? errno.text.bytes : reason)
+    message = file + [UInt8](": ") + (reason.isEmpty ? errno.text.bytes : reason)
   }
   init(_ error: ELFError, _ file: [UInt8], _ role: ELFError.Role) {
     errno = error.errno(for: role)

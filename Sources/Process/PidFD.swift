@@ -10,7 +10,7 @@ public final class PidFD: OpenFile {
   public init(_ context: FileSystemContext, _ process: UserProcess, isNonBlocking: Bool) {
     self.process = process
     let path = context.namespace.makeAnonymousPath(
-      mode: FileMode(rawValue: 0o600), name: [UInt8]("[pidfd]".utf8), credentials: context.credentials)
+      mode: FileMode(rawValue: 0o600), name: [UInt8]("[pidfd]"), credentials: context.credentials)
     super.init(path, isNonBlocking ? [.O_RDWR, .O_NONBLOCK] : .O_RDWR)
   }
 

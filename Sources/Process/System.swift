@@ -46,8 +46,8 @@ public final class System {
   public static let release: StaticString = "6.1.0"
   public static let version: StaticString = "#1 elfloader"
   /// uname(2)'s node and domain names.
-  public var hostName: [UInt8] = [UInt8]("(none)".utf8)
-  public var domainName: [UInt8] = [UInt8]("(none)".utf8)
+  public var hostName: [UInt8] = [UInt8]("(none)")
+  public var domainName: [UInt8] = [UInt8]("(none)")
 
   public init(
     frames: FrameAllocator, kernelTable: PageTable, scheduler: Scheduler, clock: Clock, stacks: KernelStacks, log: Log,

@@ -130,26 +130,30 @@ struct LoadedProgram {
 
     let cpu = CPU.cpuid(1)
     var vector: [AuxiliaryEntry] = []
-    if system.vdso.count > 1 { vector.append(AuxiliaryEntry(AuxiliaryVector.AT_SYSINFO_EHDR, UInt64(vdso) + 4096)) }
-    vector.append(AuxiliaryEntry(AuxiliaryVector.AT_MINSIGSTKSZ, UInt64(FloatingPointState.size) + 1232))
-    vector.append(AuxiliaryEntry(AuxiliaryVector.AT_HWCAP, UInt64(cpu.edx)))
-    vector.append(AuxiliaryEntry(AuxiliaryVector.AT_PAGESZ, UInt64(pageSize)))
-    vector.append(AuxiliaryEntry(AuxiliaryVector.AT_CLKTCK, 100))
-    vector.append(AuxiliaryEntry(AuxiliaryVector.AT_PHDR, plan.programHeaderAddress.map { $0 + bias } ?? 0))
-    vector.append(AuxiliaryEntry(AuxiliaryVector.AT_PHENT, UInt64(ELFFileHeader.programHeaderSize)))
-    vector.append(AuxiliaryEntry(AuxiliaryVector.AT_PHNUM, UInt64(plan.programHeaderCount)))
-    vector.append(AuxiliaryEntry(AuxiliaryVector.AT_BASE, interpreterBase))
-    vector.append(AuxiliaryEntry(AuxiliaryVector.AT_FLAGS, 0))
-    vector.append(AuxiliaryEntry(AuxiliaryVector.AT_ENTRY, programEntry))
-    vector.append(AuxiliaryEntry(AuxiliaryVector.AT_UID, UInt64(credentials.userID)))
-    vector.append(AuxiliaryEntry(AuxiliaryVector.AT_EUID, UInt64(credentials.userID)))
-    vector.append(AuxiliaryEntry(AuxiliaryVector.AT_GID, UInt64(credentials.groupID)))
-    vector.append(AuxiliaryEntry(AuxiliaryVector.AT_EGID, UInt64(credentials.groupID)))
-    vector.append(AuxiliaryEntry(AuxiliaryVector.AT_SECURE, 0))
-    vector.append(AuxiliaryEntry(AuxiliaryVector.AT_RANDOM, .randomBytes))
-    vector.append(AuxiliaryEntry(AuxiliaryVector.AT_HWCAP2, CPU.has(.fsgsbase) ? AuxiliaryVector.HWCAP2_FSGSBASE : 0))
-    vector.append(AuxiliaryEntry(AuxiliaryVector.AT_EXECFN, .executablePath))
-    vector.append(AuxiliaryEntry(AuxiliaryVector.AT_PLATFORM, .platform))
+    @inline(never)
+    func add(_ key: UInt64, _ value: AuxiliaryEntry.Value) { vector.append(AuxiliaryEntry(key, value)) }
+    @inline(never)
+    func add(_ key: UInt64, _ number: UInt64) { add(key, .number(number)) }
+    if system.vdso.count > 1 { add(AuxiliaryVector.AT_SYSINFO_EHDR, UInt64(vdso) + 4096) }
+    add(AuxiliaryVector.AT_MINSIGSTKSZ, UInt64(FloatingPointState.size) + 1232)
+    add(AuxiliaryVector.AT_HWCAP, UInt64(cpu.edx))
+    add(AuxiliaryVector.AT_PAGESZ, UInt64(pageSize))
+    add(AuxiliaryVector.AT_CLKTCK, 100)
+    add(AuxiliaryVector.AT_PHDR, plan.programHeaderAddress.map { $0 + bias } ?? 0)
+    add(AuxiliaryVector.AT_PHENT, UInt64(ELFFileHeader.programHeaderSize))
+    add(AuxiliaryVector.AT_PHNUM, UInt64(plan.programHeaderCount))
+    add(AuxiliaryVector.AT_BASE, interpreterBase)
+    add(AuxiliaryVector.AT_FLAGS, 0)
+    add(AuxiliaryVector.AT_ENTRY, programEntry)
+    add(AuxiliaryVector.AT_UID, UInt64(credentials.userID))
+    add(AuxiliaryVector.AT_EUID, UInt64(credentials.userID))
+    add(AuxiliaryVector.AT_GID, UInt64(credentials.groupID))
+    add(AuxiliaryVector.AT_EGID, UInt64(credentials.groupID))
+    add(AuxiliaryVector.AT_SECURE, 0)
+    add(AuxiliaryVector.AT_RANDOM, .randomBytes)
+    add(AuxiliaryVector.AT_HWCAP2, CPU.has(.fsgsbase) ? AuxiliaryVector.HWCAP2_FSGSBASE : 0)
+    add(AuxiliaryVector.AT_EXECFN, .executablePath)
+    add(AuxiliaryVector.AT_PLATFORM, .platform)
 
     var randomBytes: [UInt8] = []
     for _ in 0..<2 {
@@ -161,7 +165,7 @@ struct LoadedProgram {
     let top = UInt64(layout.stackTop)
     stack = try InitialStack(
       InitialStack.Contents(
-        arguments: image.arguments, environment: environment, executablePath: path, platform: [UInt8]("x86_64".utf8),
+        arguments: image.arguments, environment: environment, executablePath: path, platform: [UInt8]("x86_64"),
         auxiliaryVector: vector, randomBytes: randomBytes,
         gap: system.randomizesAddresses ? random.next() & 0x1ff0 : 0),
       top: top, limit: min(UInt64(stackLimit / 4), 6 << 20))

@@ -3,6 +3,7 @@
 // The tree itself is VFSCore's `MemoryFileSystem`; here are tmpfs's options.
 internal import Kernel
 public import LinuxABI
+internal import Support
 public import VFSCore
 
 /// A tmpfs. See tmpfs(5).
@@ -18,6 +19,11 @@ public final class RamFileSystem: MemoryFileSystem {
     return RamFileSystem(environment, parsed)
   }
 
+  /// Makes an empty file system without options: a root that everybody may write to.
+  public init(_ environment: FileSystemEnvironment) {
+    super.init(environment, typeName: "tmpfs", rootMode: RamFSOptions.defaultMode)
+  }
+
   private init(_ environment: FileSystemEnvironment, _ options: RamFSOptions) {
     super.init(
       environment, typeName: "tmpfs", rootMode: options.mode, uid: options.uid, gid: options.gid,
@@ -27,6 +33,6 @@ public final class RamFileSystem: MemoryFileSystem {
 
   /// The type for mount(2) and /proc/filesystems.
   public static func type(_ environment: FileSystemEnvironment) -> FileSystemType {
-    FileSystemType(name: Array("tmpfs".utf8)) { (_, options) throws(Errno) in try make(environment, options: options) }
+    FileSystemType(name: [UInt8]("tmpfs")) { (_, options) throws(Errno) in try make(environment, options: options) }
   }
 }

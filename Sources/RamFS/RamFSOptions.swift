@@ -4,9 +4,10 @@ internal import Support
 
 /// tmpfs's mount options.
 struct RamFSOptions {
+  static var defaultMode: FileMode { FileMode(rawValue: 0o1777) }
   var pageLimit: Int?
   var inodeLimit: Int?
-  var mode = FileMode(rawValue: 0o1777)
+  var mode = Self.defaultMode
   var uid: UInt32 = 0
   var gid: UInt32 = 0
   /// As /proc/mounts shows them.
@@ -18,7 +19,7 @@ struct RamFSOptions {
       let parts = option.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
       guard parts.count == 2 else { throw .EINVAL }
       let value = parts[1]
-      if parts[0].elementsEqual("size".utf8) {
+      if parts[0].equals("size") {
         if value.last == UInt8(ascii: "%") {
           guard let percent = Self.number(value.dropLast()), percent <= 100 else { throw .EINVAL }
           pageLimit = totalPages * percent / 100
@@ -32,25 +33,27 @@ struct RamFSOptions {
         shown.append("k")
         // tmpfs takes 0 as no limit.
         if pageLimit == 0 { pageLimit = .max }
-      } else if parts[0].elementsEqual("nr_blocks".utf8) {
+      } else if parts[0].equals("nr_blocks") {
         guard let pages = Self.number(value) else { throw .EINVAL }
         pageLimit = pages == 0 ? .max : pages
-      } else if parts[0].elementsEqual("nr_inodes".utf8) {
+      } else if parts[0].equals("nr_inodes") {
         guard let count = Self.number(value) else { throw .EINVAL }
         inodeLimit = count == 0 ? .max : count
         Self.separate(&shown)
         shown.append("nr_inodes=")
         shown.append(decimal: count)
-      } else if parts[0].elementsEqual("mode".utf8) {
+      } else if parts[0].equals("mode") {
         guard let bits = Self.number(value, radix: 8), bits <= 0o7777 else { throw .EINVAL }
         mode = FileMode(rawValue: UInt32(bits))
-        Self.separate(&shown)
-        shown.append("mode=")
-        shown.append(octal: UInt(bits))
-      } else if parts[0].elementsEqual("uid".utf8) {
+        if mode != Self.defaultMode {
+          Self.separate(&shown)
+          shown.append("mode=")
+          shown.append(octal: UInt(bits))
+        }
+      } else if parts[0].equals("uid") {
         guard let id = Self.number(value).flatMap(UInt32.init(exactly:)) else { throw .EINVAL }
         uid = id
-      } else if parts[0].elementsEqual("gid".utf8) {
+      } else if parts[0].equals("gid") {
         guard let id = Self.number(value).flatMap(UInt32.init(exactly:)) else { throw .EINVAL }
         gid = id
       } else {

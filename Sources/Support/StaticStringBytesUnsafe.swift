@@ -1,4 +1,5 @@
-// StaticString's bytes as a Swift array, so that no other file needs the unsafe buffer behind it.
+// StaticString's bytes as a Swift array, so that no other file needs the unsafe buffer behind it. What goes through
+// `"…".utf8` instead pulls 8 KB of String's indices into the kernel.
 
 extension StaticString {
   /// The UTF-8 bytes of the text.
@@ -10,4 +11,14 @@ extension StaticString {
     // SAFETY: with a pointer representation the buffer is the literal in read-only data, valid for the program's life.
     return withUTF8Buffer { unsafe [UInt8]($0) }
   }
+}
+
+extension Array where Element == UInt8 {
+  /// The UTF-8 bytes of a literal.
+  public init(_ text: StaticString) { self = text.bytes }
+}
+
+extension ArraySlice where Element == UInt8 {
+  /// Whether these are the UTF-8 bytes of a literal.
+  public func equals(_ text: StaticString) -> Bool { elementsEqual(text.bytes) }
 }

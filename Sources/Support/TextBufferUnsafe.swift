@@ -10,9 +10,20 @@ public struct TextBuffer {
   public var count: Int { bytes.count }
   public mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
 
+  /// Appends a literal that holds no NUL.
+  @inline(__always)
   public mutating func append(_ text: StaticString) {
-    // SAFETY: a literal's characters are static memory of `utf8CodeUnitCount` bytes.
-    unsafe bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    // SAFETY: a literal's characters are static memory that ends with a NUL.
+    unsafe append(literal: text.utf8Start)
+  }
+  // With the pointer alone: a length and flags beside it would double each of a thousand calls.
+  @inline(never) @usableFromInline
+  mutating func append(literal start: UnsafePointer<UInt8>) {
+    var count = 0
+    // SAFETY: `append(_:)` has seen that a NUL ends it.
+    while unsafe start[count] != 0 { count += 1 }
+    // SAFETY: as above.
+    unsafe bytes.append(contentsOf: UnsafeBufferPointer(start: start, count: count))
   }
   @inline(never)
   public mutating func append(byte: UInt8) { bytes.append(byte) }

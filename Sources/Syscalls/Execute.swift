@@ -29,7 +29,7 @@ func execveat(
   if base == nil, flags.value.isEmpty { return try execute(thread, name, opened: nil, arguments, environment) }
   let file = try thread.process.fileSystem.openExecutable(name, at: base, flags.value)
   // What the program and a script's interpreter see as its path.
-  let shown = [UInt8]("/dev/fd/".utf8) + decimal(directory.value) + (name.isEmpty ? [] : [UInt8(ascii: "/")] + name)
+  let shown = [UInt8]("/dev/fd/") + decimal(directory.value) + (name.isEmpty ? [] : [UInt8(ascii: "/")] + name)
   return try execute(thread, shown, opened: file, arguments, environment)
 }
 

@@ -16,7 +16,7 @@ public final class EventFD: OpenFile {
     self.count = count
     self.isSemaphore = isSemaphore
     let path = context.namespace.makeAnonymousPath(
-      mode: FileMode(rawValue: 0o600), name: [UInt8]("[eventfd]".utf8), credentials: context.credentials)
+      mode: FileMode(rawValue: 0o600), name: [UInt8]("[eventfd]"), credentials: context.credentials)
     super.init(path, isNonBlocking ? [.O_RDWR, .O_NONBLOCK] : .O_RDWR)
   }
 

@@ -11,7 +11,7 @@ public final class SignalFD: OpenFile {
   public init(_ context: FileSystemContext, _ set: SignalSet, isNonBlocking: Bool) {
     self.set = set.subtracting(.unblockable)
     let path = context.namespace.makeAnonymousPath(
-      mode: FileMode(rawValue: 0o600), name: [UInt8]("[signalfd]".utf8), credentials: context.credentials)
+      mode: FileMode(rawValue: 0o600), name: [UInt8]("[signalfd]"), credentials: context.credentials)
     super.init(path, isNonBlocking ? [.O_RDWR, .O_NONBLOCK] : .O_RDWR)
   }
 

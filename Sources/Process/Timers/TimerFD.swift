@@ -19,7 +19,7 @@ public final class TimerFD: OpenFile {
     }
     number = clock
     let path = context.namespace.makeAnonymousPath(
-      mode: FileMode(rawValue: 0o600), name: [UInt8]("[timerfd]".utf8), credentials: context.credentials)
+      mode: FileMode(rawValue: 0o600), name: [UInt8]("[timerfd]"), credentials: context.credentials)
     super.init(path, isNonBlocking ? [.O_RDWR, .O_NONBLOCK] : .O_RDWR)
   }
 

@@ -50,6 +50,14 @@ int main(void) {
   CHECK_OK(getresuid(&r, &e, &s));
   CHECK_EQ(r | e | s, 0);
   CHECK_OK(getresgid(&r, &e, &s));
+  // They come back sorted, and one that is given twice comes twice.
+  gid_t groups[301], sorted[301];
+  for (size_t i = 0; i < 301; i++) groups[i] = (gid_t)(i * 7919 % 1009);
+  groups[300] = groups[0];
+  CHECK_OK(setgroups(301, groups));
+  CHECK_EQ(getgroups(301, sorted), 301);
+  for (size_t i = 1; i < 301; i++) CHECK(sorted[i - 1] <= sorted[i]);
+  CHECK(sorted[0] == 0 && sorted[1] == 0 && sorted[2] > 0);
   CHECK_OK(setgroups(0, NULL));
   CHECK_EQ(getgroups(0, NULL), 0);
 
