@@ -174,10 +174,12 @@ public struct InitialStack: Sendable {
       bytes.reserveCapacity(count)
     }
 
+    @inline(never)
     mutating func append(_ word: UInt64) {
       for shift in stride(from: UInt64(0), to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: word >> shift)) }
     }
 
+    @inline(never)
     mutating func fill(to count: Int) {
       while bytes.count < count { bytes.append(0) }
     }

@@ -7,30 +7,11 @@ internal import Platform
 /// An object's size class stands in its frame's record, so `free` needs no header in front of the object.
 @safe public struct KernelHeap {
   private static let classCount = 20
-  /// Object sizes in bytes, multiples of 16.
+  /// Object sizes in bytes, multiples of 16: 16 to 128, 160, 192, 224, 256, 320, 384, 512, 672, 816, 1024, 1360, 2048.
   private static func size(ofClass index: Int) -> Int {
-    switch index {
-    case 0: 16
-    case 1: 32
-    case 2: 48
-    case 3: 64
-    case 4: 80
-    case 5: 96
-    case 6: 112
-    case 7: 128
-    case 8: 160
-    case 9: 192
-    case 10: 224
-    case 11: 256
-    case 12: 320
-    case 13: 384
-    case 14: 512
-    case 15: 672
-    case 16: 816
-    case 17: 1024
-    case 18: 1360
-    default: 2048
-    }
+    // In units of 16 bytes, a byte a class.
+    let units: UInt64 = index < 8 ? 0x0807_0605_0403_0201 : index < 16 ? 0x2a20_1814_100e_0c0a : 0x8055_4033
+    return Int(units >> UInt64((index & 7) &* 8) & 0xff) &* 16
   }
   private static func sizeClass(for count: Int) -> Int {
     if count <= 128 { return count <= 16 ? 0 : (count - 1) >> 4 }

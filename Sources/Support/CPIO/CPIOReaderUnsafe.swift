@@ -52,14 +52,15 @@ public struct CPIOReader: Sendable {
     guard available >= CPIOFormat.headerSize else { throw CPIOError(.truncatedHeader, at: start) }
 
     // cpio(5), "New ASCII Format": thirteen numbers of eight digits behind the magic number.
+    var fields = InlineArray<13, UInt32>(repeating: 0)
+    for index in 0..<13 { fields[index] = try field(index, of: bytes) }
     let metadata = CPIOMetadata(
-      inode: try field(0, of: bytes), mode: try field(1, of: bytes), uid: try field(2, of: bytes),
-      gid: try field(3, of: bytes), linkCount: try field(4, of: bytes), modificationTime: try field(5, of: bytes),
-      deviceMajor: try field(7, of: bytes), deviceMinor: try field(8, of: bytes),
-      specialMajor: try field(9, of: bytes), specialMinor: try field(10, of: bytes))
-    let size = Int(try field(6, of: bytes))
-    let nameSize = Int(try field(11, of: bytes))
-    let checksum = try field(12, of: bytes)
+      inode: fields[0], mode: fields[1], uid: fields[2], gid: fields[3], linkCount: fields[4],
+      modificationTime: fields[5], deviceMajor: fields[7], deviceMinor: fields[8], specialMajor: fields[9],
+      specialMinor: fields[10])
+    let size = Int(fields[6])
+    let nameSize = Int(fields[11])
+    let checksum = fields[12]
 
     guard nameSize > 0 else { throw CPIOError(.nameEmpty, at: start) }
     guard nameSize <= CPIOFormat.maximumNameSize else { throw CPIOError(.nameTooLong, at: start) }
