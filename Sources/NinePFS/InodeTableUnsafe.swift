@@ -5,7 +5,7 @@ internal import VFSCore
 @safe final class NinePInodeTable {
   // SAFETY: an inode is in the table from the end of its initialiser until the start of its `deinit`.
   private var slots: [Unmanaged<NinePInode>?] = unsafe .init(repeating: nil, count: 64)
-  private var count = 0
+  private(set) var count = 0
 
   // SAFETY: the count alone.
   var capacity: Int { unsafe slots.count }

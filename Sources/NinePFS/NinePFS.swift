@@ -88,6 +88,7 @@ public final class NinePFileSystem: FileSystem {
   /// Where the search for something to give back goes on.
   private var reclaimHand = 0
   private var fidHand = 0
+  private var pruneParity: UInt32 = 0
 
   /// Begins a session.
   ///
@@ -129,6 +130,14 @@ public final class NinePFileSystem: FileSystem {
       inodes.remove(known)
     }
     return NinePInode(self, attributes)
+  }
+
+  /// Lets go of names when there are many: an inode costs about a kilobyte. Only called where nobody relies on a dentry
+  /// that he does not hold.
+  func limitNames() {
+    guard inodes.count > max(environment.frames.totalFrames / 2, 512) else { return }
+    pruneParity ^= 1
+    root.releaseUnused(parity: pruneParity)
   }
 
   // MARK: Fids

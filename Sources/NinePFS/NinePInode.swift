@@ -16,6 +16,8 @@ final class NinePInode: Inode {
   private var places: [Place] = []
   /// Stands for the name, not for an open file.
   private var pathFid: NinePFid?
+  /// The fid that reads stands for a name that there is, too.
+  private var readFidHasName = false
   /// Of a directory, opened.
   private var directoryFid: NinePFid?
   /// Of a regular file.
@@ -29,6 +31,8 @@ final class NinePInode: Inode {
   private var target: [UInt8]?
   /// Of a directory: names that are not there.
   private var missing = MissingNames()
+  /// Of a directory: what is in it for this guest only.
+  private var local: [(name: [UInt8], inode: Inode)] = []
   /// When and how large the file was when the server was asked last: whether it has changed since, by somebody else.
   private var seenTime: Int64 = 0
   private var seenSize: Int64 = 0
@@ -58,11 +62,20 @@ final class NinePInode: Inode {
     }
   }
 
-  /// A fid that stands for a name of this file, from the nearest directory that has one.
+  /// A fid that stands for a name of this file, perhaps opened.
   ///
-  /// - Throws: `ESTALE` when it has no name; what the server says.
+  /// - Throws: As `nameFid`.
   func fid() throws(Errno) -> NinePFid {
+    if readFidHasName, let fid = content?.readFid { return fid }
+    return try nameFid()
+  }
+
+  /// A fid that stands for a name of this file and was not opened, found from the nearest directory that has one.
+  ///
+  /// - Throws: `ENOENT` when there is no name any more; what the server says.
+  private func nameFid() throws(Errno) -> NinePFid {
     if let pathFid { return pathFid }
+    if isUnlinked { throw .ENOENT }
     var names: [[UInt8]] = []
     var at = self
     while true {
@@ -88,6 +101,7 @@ final class NinePInode: Inode {
     if openCount > 0 { return }
     directoryFid = nil
     content?.readFid = nil
+    readFidHasName = false
   }
 
   /// Notes a name that leads here.
@@ -99,8 +113,9 @@ final class NinePInode: Inode {
   /// Notes that a name is gone, or leads elsewhere.
   private func removePlace(_ directory: NinePInode, _ name: [UInt8]) {
     places.removeAll { $0.directory === directory && $0.name == name }
-    // It may stand for the name that is gone.
+    // They may stand for the name that is gone.
     pathFid = nil
+    readFidHasName = false
   }
 
   // MARK: Attributes
@@ -229,7 +244,7 @@ final class NinePInode: Inode {
     guard let content else { return }
     let reads = access != .O_WRONLY
     if access != .O_RDONLY, content.writeFid == nil {
-      let fid = try client.walk(try fid(), [])
+      let fid = try client.walk(try nameFid(), [])
       do throws(Errno) {
         try client.open(fid, [.O_RDWR, .O_LARGEFILE])
         content.writeFidReads = true
@@ -242,10 +257,12 @@ final class NinePInode: Inode {
       content.writeFid = fid
     }
     if reads, content.readFid == nil, content.writeFid == nil || !content.writeFidReads {
-      let fid = try client.walk(try fid(), [])
+      // The fid that the look-up brought becomes the open file: nothing is walked from a file.
+      let fid = try nameFid()
+      pathFid = nil
       try client.open(fid, [.O_RDONLY, .O_LARGEFILE])
       content.readFid = fid
-      share.noteFid()
+      readFidHasName = !isUnlinked
     }
   }
 
@@ -305,11 +322,21 @@ final class NinePInode: Inode {
 
   // MARK: Names
 
+  /// Enters what the server does not have: a place to mount on, or a node that it refuses.
+  override func addLocal(_ name: [UInt8], _ inode: Inode) { local.append((name, inode)) }
+
+  private func localInode(_ name: [UInt8]) -> Inode? {
+    for entry in local where entry.name == name { return entry.inode }
+    return nil
+  }
+
   override func lookup(_ name: [UInt8]) throws(Errno) -> Inode? {
+    if let found = localInode(name) { return found }
     if missing.contains(name) { return nil }
+    share.limitNames()
     let found: NinePFid
     do throws(Errno) {
-      found = try client.walk(try fid(), [name])
+      found = try client.walk(try nameFid(), [name])
     } catch {
       guard error == .ENOENT else { throw error }
       if share.cache == .loose { missing.insert(name) }
@@ -356,7 +383,7 @@ final class NinePInode: Inode {
   }
 
   override func create(_ name: [UInt8], _ node: NewNode) throws(Errno) -> Inode {
-    let directory = try fid()
+    let directory = try nameFid()
     switch node.mode.type {
     case .S_IFREG:
       let fid = try client.walk(directory, [])
@@ -373,14 +400,24 @@ final class NinePInode: Inode {
       return try made(
         name, try client.makeSymbolicLink(directory, name, target: node.target, gid: node.gid), node)
     default:
-      return try made(
-        name, try client.makeNode(directory, name, mode: node.mode, node.device, gid: node.gid), node)
+      do throws(Errno) {
+        return try made(
+          name, try client.makeNode(directory, name, mode: node.mode, node.device, gid: node.gid), node)
+      } catch {
+        // QEMU refuses to touch what is neither file nor directory. FIFOs and sockets mean something to this guest only.
+        guard error == .ENXIO, node.mode.type == .S_IFIFO || node.mode.type == .S_IFSOCK else { throw error }
+        let inode = Inode(share, number: .max - share.makeInodeNumber(), mode: node.mode, uid: node.uid, gid: node.gid)
+        missing.remove(name)
+        addLocal(name, inode)
+        didModify()
+        return inode
+      }
     }
   }
 
   override func link(_ name: [UInt8], to inode: Inode) throws(Errno) {
     guard let inode = inode as? NinePInode else { throw .EXDEV }
-    try client.link(try fid(), name, to: try inode.fid())
+    try client.link(try nameFid(), name, to: try inode.fid())
     missing.remove(name)
     inode.addPlace(self, name)
     inode.linkCount += 1
@@ -414,10 +451,17 @@ final class NinePInode: Inode {
     try remove(name, inode, isDirectory: true)
   }
   private func remove(_ name: [UInt8], _ inode: Inode, isDirectory: Bool) throws(Errno) {
-    guard let inode = inode as? NinePInode else { throw .EBUSY }
+    guard let inode = inode as? NinePInode else {
+      if inode.isDirectory { throw .EBUSY }
+      local.removeAll { $0.name == name }
+      inode.linkCount = 0
+      inode.didChange()
+      didModify()
+      return
+    }
     // Others may have changed how many names there are.
     if inode.isStale, !isDirectory, inode.openCount > 0 { inode.refresh() }
-    try client.remove(try fid(), name, isDirectory: isDirectory)
+    try client.remove(try nameFid(), name, isDirectory: isDirectory)
     didRemove(name, inode)
   }
 
@@ -425,10 +469,12 @@ final class NinePInode: Inode {
     _ name: [UInt8], _ inode: Inode, to directory: Inode, _ newName: [UInt8], replacing replaced: Inode?,
     exchange: Bool
   ) throws(Errno) {
-    guard let directory = directory as? NinePInode, let inode = inode as? NinePInode else { throw .EXDEV }
+    guard let directory = directory as? NinePInode, let inode = inode as? NinePInode,
+      replaced == nil || replaced is NinePInode
+    else { throw .EXDEV }
     // The protocol has no such request.
     if exchange { throw .EINVAL }
-    try client.rename(try fid(), name, to: try directory.fid(), newName)
+    try client.rename(try nameFid(), name, to: try directory.nameFid(), newName)
     if let replaced = replaced as? NinePInode { directory.didRemove(newName, replaced) }
     directory.missing.remove(newName)
     if share.cache == .loose { missing.insert(name) }
@@ -450,7 +496,7 @@ final class NinePInode: Inode {
 
   private func openedDirectory() throws(Errno) -> NinePFid {
     if let directoryFid { return directoryFid }
-    let fid = try client.walk(try fid(), [])
+    let fid = try client.walk(try nameFid(), [])
     try client.open(fid, [.O_RDONLY, .O_DIRECTORY, .O_LARGEFILE])
     directoryFid = fid
     share.noteFid()
@@ -463,26 +509,39 @@ final class NinePInode: Inode {
   override func readDirectory(
     from position: Int64, _ emit: (_ name: [UInt8], _ number: UInt64, _ type: UInt8, _ next: Int64) -> Bool
   ) throws(Errno) {
-    // Positions 0 to 2 are the caller's, so the server's begin behind them; the last one of ext4 is the highest number
-    // that there is, behind which nothing comes.
-    if position == .max { return }
-    var offset = position <= 2 ? 0 : UInt64(position - 3)
-    let frames = share.environment.frames
-    let block = try frames.allocateBlock(order: Self.listingOrder)
-    defer { frames.release(block) }
-    while true {
-      let count = try client.read(
-        .readdir, try openedDirectory().number, at: offset, into: block.physical, count: pageSize << Self.listingOrder)
-      if count == 0 { return }
-      var reader = NinePReader(at: block.physical, count: count)
-      while let entry = try NinePEntry.next(&reader) {
-        offset = entry.next
-        if entry.name == [UInt8(ascii: ".")] || entry.name == [UInt8(ascii: "."), UInt8(ascii: ".")] { continue }
-        let next = entry.next > UInt64(Int64.max) - 3 ? Int64.max : Int64(entry.next) + 3
-        if !emit(entry.name, entry.qid.path, entry.type, next) { return }
+    // Positions 0 to 2 are the caller's, so the server's begin behind them. The last one of ext4 is the highest number
+    // that there is, and nothing comes behind it; what is local does.
+    if position < Self.firstLocal {
+      var offset = position <= 2 ? 0 : UInt64(position - 3)
+      let frames = share.environment.frames
+      let block = try frames.allocateBlock(order: Self.listingOrder)
+      defer { frames.release(block) }
+      while true {
+        let count = try client.read(
+          .readdir, try openedDirectory().number, at: offset, into: block.physical,
+          count: pageSize << Self.listingOrder)
+        if count == 0 { break }
+        var reader = NinePReader(at: block.physical, count: count)
+        while let entry = try NinePEntry.next(&reader) {
+          offset = entry.next
+          if entry.name == [UInt8(ascii: ".")] || entry.name == [UInt8(ascii: "."), UInt8(ascii: ".")] { continue }
+          if !local.isEmpty, localInode(entry.name) != nil { continue }
+          let next = entry.next >= UInt64(Self.firstLocal - 3) ? Self.firstLocal : Int64(entry.next) + 3
+          if !emit(entry.name, entry.qid.path, entry.type, next) { return }
+        }
+        if offset >= UInt64(Self.firstLocal - 3) { break }
       }
     }
+    var index = Int(max(position - Self.firstLocal, 0))
+    while index < local.count {
+      let (name, inode) = local[index]
+      index += 1
+      if !emit(name, inode.number, inode.type.directoryEntryType, Self.firstLocal + Int64(index)) { return }
+    }
   }
+
+  /// Where the positions of what is local begin.
+  private static var firstLocal: Int64 { .max - 65536 }
 }
 
 /// Names that a directory does not have, the latest ones: a program looks for its libraries in many places.

@@ -74,4 +74,16 @@ public final class Dentry {
       dentry.children = DirectoryTable()
     }
   }
+
+  /// Lets go of about half of the names below that nobody uses; the file system can find them again.
+  public func releaseUnused(parity: UInt32) {
+    var directories: [Dentry] = [self]
+    var at = 0
+    while at < directories.count {
+      directories[at].forEachChild { if $0.inode.isDirectory { directories.append($0) } }
+      at += 1
+    }
+    // Subdirectories come first, so that nothing but their parent's table holds them when its turn comes.
+    while let directory = directories.popLast() { directory.children.removeUnused(parity: parity) }
+  }
 }

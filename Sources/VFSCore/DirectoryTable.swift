@@ -92,6 +92,17 @@ struct DirectoryTable {
     if entries.count > 2 * count + 16 { rebuild() }
   }
 
+  /// Takes out about half of the entries that nobody else holds: those whose hash has `parity`.
+  mutating func removeUnused(parity: UInt32) {
+    for at in entries.indices where entries[at].hash & 1 == parity {
+      if entries[at].dentry != nil, isKnownUniquelyReferenced(&entries[at].dentry) {
+        entries[at].dentry = nil
+        count -= 1
+      }
+    }
+    rebuild()
+  }
+
   private func position(of dentry: Dentry) -> Int? {
     if index.isEmpty { return entries.firstIndex { $0.dentry === dentry } }
     let mask = index.count - 1

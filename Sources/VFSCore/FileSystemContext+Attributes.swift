@@ -179,6 +179,7 @@ extension FileSystemContext {
     let inode = MemoryInode(namespace.memoryFiles, NewNode(mode: mode, uid: 0, gid: 0))
     let child = Dentry(walk.lastName, inode, parent: directory.dentry)
     directory.dentry.add(child)
+    directory.inode.addLocal(walk.lastName, inode)
     return Path(directory.mount, child)
   }
 

@@ -201,6 +201,9 @@ open class Inode {
     throw node.mode.type == .S_IFREG ? .EACCES : .EPERM
   }
 
+  /// Enters an inode of the kernel's own in a directory whose entries are elsewhere, and stay as they are there.
+  open func addLocal(_ name: [UInt8], _ inode: Inode) {}
+
   /// Makes a regular file without a name. See O_TMPFILE of open(2).
   open func createUnnamed(_ node: NewNode) throws(Errno) -> Inode { throw .EOPNOTSUPP }
 

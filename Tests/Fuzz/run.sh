@@ -1,12 +1,12 @@
 #!/bin/sh
 # Builds the fuzz targets of the parsers and runs each for SECONDS (60), starting from seeds that are made here.
-# usage: Tests/Fuzz/run.sh [SECONDS] [elf|cpio|commandline ...]
+# usage: Tests/Fuzz/run.sh [SECONDS] [elf|cpio|commandline|ninep ...]
 # A crash ends with a non-zero status; the input that caused it is in build/fuzz. Keep it as a case of the host tests.
 set -eu
 cd "$(dirname "$0")/../.."
 seconds=${1:-60}
 [ $# -eq 0 ] || shift
-[ $# -gt 0 ] || set -- elf cpio commandline
+[ $# -gt 0 ] || set -- elf cpio commandline ninep
 out=build/fuzz
 mkdir -p "$out"
 clang=$(dirname "$(readlink -f "$(command -v swiftc)")")/clang
@@ -75,6 +75,17 @@ dictionary_commandline() {
     0xffffffffffffffff 18446744073709551616 9223372036854775808 -9223372036854775808 @ : 4K G '\x22' "'" '\\'
 }
 
+# Replies of a 9P server: what the fuzzer starts from is their bodies.
+seed_ninep() {
+  printf '\000\000\000\100\001\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000' >"$1/qid"
+  printf '\001\000\200\000\000\000\000\002\000\000\000\000\000\000\000' >"$1/walk"
+  head -c 4096 /dev/zero >"$1/zeroes"
+}
+dictionary_ninep() {
+  printf '"%s"\n' '\xff\xff\xff\xff' '\xff\xff\xff\xff\xff\xff\xff\x7f' '\x00\x00\x00\x80' '\xa4\x81\x00\x00' \
+    '\xed\x41\x00\x00' '9P2000.L' '\x01\x00' '..'
+}
+
 module Support $(find Sources/Support -name '*.swift')
 for name; do
   case $name in
@@ -90,6 +101,22 @@ for name; do
     # The command line needs nothing of the rest of its module.
     module Kernel $(find Sources/Kernel/CommandLine -name '*.swift')
     target commandline Tests/Fuzz/CommandLineFuzz.swift -lKernel -lSupport
+    ;;
+  ninep)
+    # A folder of its own: this is all of the module Kernel.
+    plain=$out plain_flags=$flags
+    out=$out/modules
+    mkdir -p "$out"
+    flags=$(printf '%s' "$flags" | sed "s|-I $plain -L $plain|-I $out -L $out|")
+    module Support $(find Sources/Support -name '*.swift')
+    module LinuxABI $(find Sources/LinuxABI -name '*.swift')
+    module Platform $(find Tests/Support/Platform -name '*.swift')
+    for part in Kernel Drivers VFSCore NinePFS; do module $part $(find Sources/$part -name '*.swift'); done
+    module FileSystemTesting $(find Tests/Support/FileSystemTesting -name '*.swift')
+    out=$plain
+    target ninep Tests/Fuzz/NinePFuzz.swift -lFileSystemTesting -lNinePFS -lVFSCore -lDrivers -lKernel -lPlatform \
+      -lLinuxABI -lSupport
+    flags=$plain_flags
     ;;
   *) echo "$0: no such target: $name" >&2 && exit 2 ;;
   esac
