@@ -23,19 +23,20 @@ struct Console {
   let terminal: Terminal
   private let inputStream: ConsoleStream?
   private let outputStream: ConsoleStream?
-  private let pipe: PipeInput?
 
   /// - Parameters:
   ///   - input: What standard input is; a terminal unless the command line says otherwise.
   ///   - output: The same for standard output and standard error.
-  init(_ serial: Serial16550?, clock: Clock, input: ConsoleMode, output: ConsoleMode) {
+  ///   - ports: The ports that pipes go through, where the command line says that there are some.
+  init(_ serial: Serial16550?, clock: Clock, input: ConsoleMode, output: ConsoleMode, ports: ConsolePorts?) {
     let device = SerialConsole(serial)
     self.device = device
     terminal = Terminal(device, number: DeviceNumber(major: 4, minor: 64), clock: clock)
     let pipe = input == .pipe ? PipeInput(device) : nil
-    self.pipe = pipe
-    inputStream = pipe.map { ConsoleStream(device, input: $0) }
-    outputStream = output == .pipe ? ConsoleStream(device, input: nil) : nil
+    inputStream = pipe.map { ConsoleStream(input: ports ?? $0, output: nil) }
+    outputStream =
+      output == .pipe
+      ? ConsoleStream(input: nil, output: ports.map { ConsoleOutputPort($0) } ?? PipeOutput(device)) : nil
     let terminal = terminal
     serial?.onInput = { bytes in
       var received: [UInt8] = []

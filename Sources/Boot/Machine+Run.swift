@@ -27,8 +27,10 @@ extension Machine {
     let root = makeRoot(environment, devices)
     let namespace = Namespace(environment, root: root.fileSystem, source: root.source, flags: root.flags)
     let context = FileSystemContext(namespace)
+    let ports = parameters.boolean(.consolePorts) == true ? ConsolePorts(self, devices) : nil
     let console = Console(
-      serial, clock: clock, input: parameters.standardInput ?? .tty, output: parameters.standardOutput ?? .tty)
+      serial, clock: clock, input: parameters.standardInput ?? .tty, output: parameters.standardOutput ?? .tty,
+      ports: ports)
     let size = parameters.consoleSize
     console.terminal.setWindow(Winsize(ws_row: size.rows, ws_col: size.columns))
     let random = RandomSource()
@@ -44,6 +46,7 @@ extension Machine {
     stages.mark("files")
 
     system.machineExit = { [self] status in
+      ports?.drain()
       let exported = parameters.list(.export)
       if !exported.isEmpty {
         var export = TreeExport(power)

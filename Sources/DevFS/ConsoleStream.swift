@@ -3,10 +3,32 @@ public import LinuxABI
 internal import Support
 public import VFSCore
 
+/// Where a console that is a pipe reads from.
+public protocol StreamSource: AnyObject {
+  /// Bytes to be read.
+  var count: Int { get }
+  /// Reads return what is left, then nothing.
+  var isAtEnd: Bool { get }
+  /// Woken when input or the end comes.
+  var waitQueue: WaitQueue { get }
+  /// - Throws: `EAGAIN`, `ERESTARTSYS`, `EFAULT`.
+  func read(into writer: inout UserWriter, wait: Bool) throws(Errno) -> Int
+}
+
+/// Where a console that is a pipe writes to.
+public protocol StreamSink: AnyObject {
+  /// A write would not wait.
+  var hasRoom: Bool { get }
+  /// Woken when there is room.
+  var waitQueue: WaitQueue { get }
+  /// - Throws: `EAGAIN`, `ERESTARTSYS`, `EFAULT`, `EIO`.
+  func write(from reader: inout UserReader, wait: Bool) throws(Errno) -> Int
+}
+
 /// Input of a console whose other side is a pipe: bytes as they are, and an end.
 ///
 /// The serial line has no end of file, so the other side stuffs bytes: DLE (0x10) DLE is one DLE, DLE 0x04 is the end.
-public final class PipeInput {
+public final class PipeInput: StreamSource {
   private let device: any ConsoleDevice
   private var bytes = ByteQueue()
   private var isEscaped = false
@@ -45,7 +67,7 @@ public final class PipeInput {
   /// Bytes to be read.
   public var count: Int { bytes.count }
 
-  func read(into writer: inout UserWriter, wait: Bool) throws(Errno) -> Int {
+  public func read(into writer: inout UserWriter, wait: Bool) throws(Errno) -> Int {
     if writer.remaining == 0 { return 0 }
     while bytes.isEmpty {
       if isAtEnd { return 0 }
@@ -67,28 +89,46 @@ public final class PipeInput {
   }
 }
 
-/// A console that is no terminal: fstat(2) says FIFO, ioctls say `ENOTTY`, bytes pass as they are.
-public final class ConsoleStream {
+/// Output that a device takes at once.
+public final class PipeOutput: StreamSink {
   private let device: any ConsoleDevice
-  let input: PipeInput?
-  /// Output never waits, but whoever polls a pipe expects a queue.
-  let outputQueue = WaitQueue()
+  public let waitQueue = WaitQueue()
 
-  /// - Parameter input: Where reads come from; nil for output only.
-  public init(_ device: any ConsoleDevice, input: PipeInput?) {
-    self.device = device
-    self.input = input
-  }
+  public init(_ device: any ConsoleDevice) { self.device = device }
 
-  func write(from reader: inout UserReader) throws(Errno) -> Int {
+  public var hasRoom: Bool { true }
+
+  public func write(from reader: inout UserReader, wait: Bool) throws(Errno) -> Int {
     var total = 0
     while reader.remaining > 0 {
-      let bytes = try reader.read(4 * pageSize)
-      if bytes.isEmpty { break }
-      device.write(bytes.rawBytes)
-      total += bytes.count
+      let count = try writePiece(from: &reader)
+      if count == 0 { break }
+      total += count
     }
     return total
+  }
+
+  /// Writes some bytes; 0 at a fault after others.
+  public func writePiece(from reader: inout UserReader) throws(Errno) -> Int {
+    let bytes = try reader.read(4 * pageSize)
+    device.write(bytes.rawBytes)
+    return bytes.count
+  }
+}
+
+/// A console that is no terminal: fstat(2) says FIFO, ioctls say `ENOTTY`, bytes pass as they are.
+public final class ConsoleStream {
+  let input: (any StreamSource)?
+  let output: (any StreamSink)?
+  /// For those who poll what has no queue of its own.
+  let idleQueue = WaitQueue()
+
+  /// - Parameters:
+  ///   - input: Where reads come from; nil for output only.
+  ///   - output: Where writes go.
+  public init(input: (any StreamSource)?, output: (any StreamSink)?) {
+    self.input = input
+    self.output = output
   }
 
   /// Opens it: `O_RDONLY` for standard input, `O_WRONLY` for standard output and error.
@@ -131,12 +171,13 @@ final class ConsoleStreamFile: OpenFile {
   override func write(from reader: inout UserReader, at position: Int64?) throws(Errno) -> Int {
     if position != nil { throw .ESPIPE }
     guard isWritable else { throw .EBADF }
-    return try stream.write(from: &reader)
+    guard let output = stream.output else { throw .EBADF }
+    return try output.write(from: &reader, wait: !isNonBlocking)
   }
 
   override var readiness: PollEvents {
     var events: PollEvents = []
-    if isWritable { events.formUnion([.POLLOUT, .POLLWRNORM]) }
+    if isWritable, stream.output?.hasRoom ?? true { events.formUnion([.POLLOUT, .POLLWRNORM]) }
     if isReadable {
       guard let input = stream.input else { return events.union(.POLLHUP) }
       if input.count > 0 { events.formUnion([.POLLIN, .POLLRDNORM]) }
@@ -144,7 +185,9 @@ final class ConsoleStreamFile: OpenFile {
     }
     return events
   }
-  override var waitQueue: WaitQueue? { stream.input?.waitQueue ?? stream.outputQueue }
+  override var waitQueue: WaitQueue? {
+    (isReadable ? stream.input?.waitQueue : stream.output?.waitQueue) ?? stream.idleQueue
+  }
 
   override func control(_ request: IoctlRequest, _ argument: UInt) throws(Errno) -> Int {
     guard request == .FIONREAD else { throw .ENOTTY }

@@ -57,8 +57,12 @@ public final class Serial16550 {
 
   // MARK: Output
 
+  /// Called before anything is written: what goes another way comes first.
+  public var willWrite: (() -> Void)?
+
   /// Writes all bytes, waiting for the transmitter.
   public func write(_ bytes: RawSpan) {
+    willWrite?()
     var offset = 0
     while offset < bytes.byteCount {
       while Ports.read8(port + Register.lineStatus) & LineStatus.transmitFIFOEmpty == 0 { CPU.pause() }

@@ -198,7 +198,8 @@ public final class FIFOFile: OpenFile {
     pipe.waitQueue.wakeAll()
   }
 
-  /// Opens a FIFO, waiting for the other end as fifo(7) says; also a pipe again through /proc/self/fd.
+  /// Opens a FIFO, waiting for the other end as fifo(7) says; also a pipe again through /proc/self/fd, whose other end
+  /// was there once and is not waited for.
   ///
   /// - Throws: `ENXIO`, `ERESTARTSYS`.
   static func open(_ path: Path, _ flags: OpenFlags) throws(Errno) -> OpenFile {
@@ -210,12 +211,13 @@ public final class FIFOFile: OpenFile {
       pipe = Pipe(frames: inode.fileSystem.environment.frames)
       inode.pipe = pipe
     }
-    if flags.accessMode == .O_WRONLY, flags.contains(.O_NONBLOCK), pipe.readers == 0 {
+    let isPipe = path.mount.isAnonymous
+    if flags.accessMode == .O_WRONLY, flags.contains(.O_NONBLOCK), pipe.readers == 0, !isPipe {
       if pipe.writers == 0 { inode.pipe = nil }
       throw .ENXIO
     }
     let file = FIFOFile(path, flags, pipe)
-    if flags.accessMode == .O_RDWR || flags.contains(.O_NONBLOCK) { return file }
+    if flags.accessMode == .O_RDWR || flags.contains(.O_NONBLOCK) || isPipe { return file }
     let readerOpens = pipe.readerOpens
     let writerOpens = pipe.writerOpens
     if file.isReadable {

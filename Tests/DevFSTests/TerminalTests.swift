@@ -289,7 +289,7 @@ final class FakeProcesses: TerminalProcesses {
 
   @Test func bytesAndTheEnd() throws {
     let input = PipeInput(console)
-    let stream = ConsoleStream(console, input: input)
+    let stream = ConsoleStream(input: input, output: nil)
     let file = stream.open([.O_RDONLY, .O_NONBLOCK], in: context.namespace)
     #expect(throws: Errno.EAGAIN) { try file.read(10) }
     input.receive([1, 0x10])
@@ -308,7 +308,7 @@ final class FakeProcesses: TerminalProcesses {
   }
 
   @Test func outputPassesUnchanged() throws {
-    let stream = ConsoleStream(console, input: nil)
+    let stream = ConsoleStream(input: nil, output: PipeOutput(console))
     let file = stream.open(.O_WRONLY, in: context.namespace)
     #expect(try file.write("a\nb\u{10}") == 4)
     #expect(console.output == "a\nb\u{10}")
@@ -317,7 +317,7 @@ final class FakeProcesses: TerminalProcesses {
 
   @Test func fullInputHoldsTheDeviceUp() throws {
     let input = PipeInput(console)
-    let file = ConsoleStream(console, input: input).open(.O_RDONLY, in: context.namespace)
+    let file = ConsoleStream(input: input, output: nil).open(.O_RDONLY, in: context.namespace)
     for _ in 0..<1100 { input.receive([UInt8](repeating: 7, count: 64)) }
     #expect(!console.isInputEnabled)
     var total = 0

@@ -17,7 +17,7 @@ struct CommandTests {
     let host = QEMUCommand.Host(
       qemu: "/q", isKVMUsable: kvm, isInputTerminal: terminals.input, isOutputTerminal: terminals.output,
       window: window)
-    let purpose = dryRun ? QEMUCommand.Purpose.dryRun : .foreground(status: 3, control: nil, directory: nil)
+    let purpose = dryRun ? QEMUCommand.Purpose.dryRun : .foreground(status: 3, control: nil, input: 5, directory: nil)
     return try QEMUCommand(options, host, purpose).arguments
   }
 
@@ -32,8 +32,12 @@ struct CommandTests {
       arguments == [
         "/q", "-machine", "pc", "-accel", "tcg", "-cpu", "max", "-m", "64", "-nodefaults", "-no-user-config",
         "-no-reboot", "-vga", "none", "-display", "none", "-kernel", "image", "-append",
-        "console.stdin=pipe console.stdout=pipe banner=off -- /bin/ls", "-chardev", "stdio,id=console,signal=off",
-        "-serial", "chardev:console", "-device", "isa-debug-exit,iobase=0x501,iosize=2", "-chardev",
+        "console.stdin=pipe console.stdout=pipe banner=off console.ports -- /bin/ls", "-chardev",
+        "stdio,id=console,signal=off,mux=on", "-serial", "chardev:console", "-chardev", "socket,id=input,fd=5",
+        "-device", "virtio-serial-pci,id=ports,max_ports=3", "-device",
+        "virtserialport,bus=ports.0,nr=1,chardev=input,name=elfloader.stdin", "-device",
+        "virtserialport,bus=ports.0,nr=2,chardev=console,name=elfloader.stdout", "-device",
+        "isa-debug-exit,iobase=0x501,iosize=2", "-chardev",
         "file,id=status,path=/proc/self/fd/3", "-device", "isa-debugcon,iobase=0x502,chardev=status",
       ])
   }
@@ -73,8 +77,9 @@ struct CommandTests {
     #expect(values(of: "-machine", in: arguments) == ["microvm,pit=on,pic=on,rtc=on,isa-serial=on,acpi=off"])
     #expect(
       values(of: "-device", in: arguments).filter { $0.hasPrefix("virtio-") } == [
-        "virtio-net-device,netdev=host0,id=net0", "virtio-blk-device,drive=disk0",
-        "virtio-9p-device,fsdev=fs0,mount_tag=fs0", "virtio-serial-device", "virtio-balloon-device",
+        "virtio-serial-device,id=ports,max_ports=3", "virtio-net-device,netdev=host0,id=net0",
+        "virtio-blk-device,drive=disk0",
+        "virtio-9p-device,fsdev=fs0,mount_tag=fs0", "virtio-serial-device,id=sockets", "virtio-balloon-device",
         "virtio-rng-device,rng=rng0",
       ])
     for change in [

@@ -68,7 +68,7 @@ struct SmallPartsTests {
     #expect(Array(encoder.next) == [2, 0x10, 0x10, 0x10, 0x10, 0x10, 0x04])
     encoder.didSend(7)
     #expect(encoder.isEmpty)
-    var keys = InputEncoder(.terminal)
+    var keys = InputEncoder(.plain)
     keys.add([1, 0x78, 0x10, 3])
     keys.addEnd()
     #expect(Array(keys.next) == [1, 0x78, 0x10, 3] && !keys.isQuitting)

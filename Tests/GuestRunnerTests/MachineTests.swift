@@ -71,7 +71,7 @@ struct MachineTests {
     let result = try directory.shell(
       """
       seq 2000 > in; printf '\\020x\\001' >> in
-      \(tool) -W -k image -t \(type) -n -r -l -m 32 < in > out; echo $?; cmp in out
+      \(tool) --serial -W -k image -t \(type) -n -r -l -m 32 < in > out; echo $?; cmp in out
       """)
     #expect(result.text == "200\n")
     #expect(result.errors == "")
@@ -80,7 +80,8 @@ struct MachineTests {
   @Test("Monitor commands and pinning come before the guest runs")
   func monitor() throws {
     let result = try directory.shell(
-      "printf abc | \(tool) -W -k image -t microvm -p 0 -M 'info status' -M 'info name' -G 'my guest'; echo $?")
+      "printf abc | \(tool) --serial -W -k image -t microvm -p 0 -M 'info status' -M 'info name' -G 'my guest'; echo $?"
+    )
     #expect(result.text == "abc200\n")
     #expect(result.errors == "(qemu) info status\nVM status: paused (prelaunch)\n(qemu) info name\nmy guest\n")
   }
@@ -89,7 +90,7 @@ struct MachineTests {
   func paused() throws {
     let result = try directory.shell(
       """
-      export TMPDIR=$PWD; (printf abc | \(tool) -W -k image -t microvm -P 2> note; echo $?) & 
+      export TMPDIR=$PWD; (printf abc | \(tool) --serial -W -k image -t microvm -P 2> note; echo $?) & 
       while [ ! -s note ]; do sleep 0.05; done
       perl -MIO::Socket::UNIX -e '$s = IO::Socket::UNIX->new($ARGV[0]) or die; print $s "cont\\n"; 1 while <$s>' \
         qemu-guest*/monitor.socket > /dev/null

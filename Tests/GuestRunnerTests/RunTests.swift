@@ -72,10 +72,11 @@ struct RunTests {
     let result = try guest(
       "echo exit=0 >&9", "$guest -k image -a \(shellQuoted(line)) -- -global 'a b'; cat arguments")
     #expect(result.end == .exited(0))
-    #expect(result.text.contains("\n-append\nconsole.stdin=pipe console.stdout=pipe banner=off \(line)\n"))
+    #expect(
+      result.text.contains("\n-append\nconsole.stdin=pipe console.stdout=pipe banner=off console.ports \(line)\n"))
     #expect(result.text.hasSuffix("\n-global\na b\n"))
     let separated = try guest("echo exit=0 >&9", "$guest -k image -a '-x y'; grep -x -e '.*-x y' arguments")
-    #expect(separated.text == "console.stdin=pipe console.stdout=pipe banner=off -- -x y\n")
+    #expect(separated.text == "console.stdin=pipe console.stdout=pipe banner=off console.ports -- -x y\n")
   }
 
   @Test("A dry run prints what a shell would run, and runs nothing")
@@ -89,14 +90,15 @@ struct RunTests {
     #expect(result.text.hasSuffix("\ncommand\nfake\nimage\n"))
   }
 
-  @Test("The input arrives stuffed and with its end marked, and the output passes unchanged")
-  func input() throws {
+  @Test("Input and output pass unchanged, and the input's end gets through", arguments: [false, true])
+  func input(bySerialPort: Bool) throws {
     // The stand-in reads until the end mark, as QEMU's input never ends before QEMU does.
-    let reader =
+    let serialReader =
       #"perl -e 'binmode STDIN; binmode STDOUT; $|=1; while (sysread(STDIN, $c, 1)) { if ($c eq "\x10") { sysread(STDIN, $d, 1); last if $d eq "\x04"; $c = $d } print $c }'; echo exit=0 >&9"#
     let result = try guest(
-      reader,
+      bySerialPort ? serialReader : "cat <&5; echo exit=0 >&9",
       """
+      guest="$guest \(bySerialPort ? "--serial" : "")"
       head -c 300000 /dev/urandom > in; printf '\\020\\004\\020\\020' >> in
       $guest -k image < in > out || echo failed; cmp in out
       $guest -k image < /dev/null > out; wc -c < out

@@ -39,6 +39,8 @@ public struct GuestOptions: Sendable {
   public var startsPaused = false
   public var ignoresInterrupt = false
   public var isDryRun = false
+  /// Pipes go through the serial port, as for a kernel that knows no virtio console.
+  public var usesSerialPort = false
   public var qemu: String?
   public var monitorCommands: [String] = []
   public var debuggerPort: UInt16?

@@ -6,10 +6,13 @@ final class GuestProcess {
   private var host: QEMUCommand.Host
   private var encoder: InputEncoder
   private var isInputAtEnd = false
+  /// Input goes through a port of a virtio console.
+  private let usesPort: Bool
 
   /// QEMU's numbers for what it inherits beside the standard descriptors.
   private static let statusNumber: Int32 = 3
   private static let controlNumber: Int32 = 4
+  private static let inputNumber: Int32 = 5
   /// How long QEMU has to end after SIGTERM.
   private static let patienceMilliseconds: Int64 = 2000
   /// How long the guest may go on after the reader of its output is gone: it gets no SIGPIPE of its own, and a
@@ -25,8 +28,9 @@ final class GuestProcess {
       qemu: try locateQEMU(options), isKVMUsable: !options.forcesEmulation && isKVMUsable(),
       isInputTerminal: Descriptor.standardInput.isTerminal, isOutputTerminal: Descriptor.standardOutput.isTerminal,
       window: windowSize(of: .standardOutput))
+    usesPort = !host.isInputTerminal && !options.usesSerialPort
     encoder = InputEncoder(
-      !host.isInputTerminal ? .pipe : options.ignoresInterrupt ? .terminalWithEscape : .terminal)
+      host.isInputTerminal ? options.ignoresInterrupt ? .terminalWithEscape : .plain : usesPort ? .plain : .pipe)
   }
 
   func run() throws -> Int32 {
@@ -55,24 +59,30 @@ final class GuestProcess {
     let command = try QEMUCommand(
       options, host,
       .foreground(
-        status: Self.statusNumber, control: needsControl ? Self.controlNumber : nil, directory: directory))
-    // A pipe in any case, or QEMU would set the terminal up in its own way.
-    let input = try DescriptorPair.pipe()
+        status: Self.statusNumber, control: needsControl ? Self.controlNumber : nil, input: Self.inputNumber,
+        directory: directory))
+    // QEMU's standard input is a pipe in any case: a terminal it would set up in its own way. When the input goes
+    // through a port, nothing comes through the pipe, not even its end.
+    let keys = try DescriptorPair.pipe()
+    let data = usesPort ? try DescriptorPair.sockets() : nil
 
-    var descriptors = [(child: Self.statusNumber, own: report), (0, input.first)]
+    var descriptors = [(child: Self.statusNumber, own: report), (0, keys.first)]
+    if let data { descriptors.append((Self.inputNumber, data.first)) }
     if let control { descriptors.append((Self.controlNumber, control.second)) }
     terminal?.makeRaw(keepsSignals: !options.ignoresInterrupt)
     // Ctrl-C is this process's, or the guest's.
     let process = try start(command, descriptors, group: .new, deathSignal: Signal.terminate)
     control?.second.close()
-    input.first.close()
+    keys.first.close()
+    data?.first.close()
     let end = try process.endDescriptor()
     if let control { try prepare(process, control.first, end) }
     if let directory {
       printError("qemu-guest: the guest is paused; `cont` on the monitor \(directory)/monitor.socket lets it run")
     }
 
-    let signal = try watch(process, end: end, signals: signals, input: input.second)
+    let signal = try watch(process, end: end, signals: signals, input: data?.second ?? keys.second)
+    withExtendedLifetime(keys) {}
     let qemuEnd = process.wait()
     if let signal {
       cleanUp()
@@ -135,6 +145,7 @@ final class GuestProcess {
       }
       if let inputIndex, readiness[inputIndex].ready || readiness[inputIndex].gone {
         readInput(into: &buffer)
+        endInput(input)
         if encoder.isQuitting { terminate(Signal.interrupt) }
       }
       if let pumpIndex, readiness[pumpIndex].ready || readiness[pumpIndex].gone { send(to: input) }
@@ -157,13 +168,20 @@ final class GuestProcess {
 
   private func send(to input: Descriptor) {
     switch writeSome(encoder.next, to: input) {
-    case .wrote(let count): encoder.didSend(count)
+    case .wrote(let count):
+      encoder.didSend(count)
+      endInput(input)
     case .wouldBlock: break
     // QEMU is about to end.
     case .failed:
       input.close()
       isInputAtEnd = true
     }
+  }
+
+  /// Lets the guest see the end of the input, once it has all of it.
+  private func endInput(_ input: Descriptor) {
+    if isInputAtEnd, encoder.isEmpty, usesPort { input.endSending() }
   }
 
   // MARK: Background

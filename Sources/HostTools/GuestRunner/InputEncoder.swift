@@ -1,11 +1,11 @@
-/// Encodes an input for the guest's serial line.
+/// Encodes an input for the guest.
 struct InputEncoder {
   /// What the input is.
   enum Form {
-    /// Bytes and an end, of which the line has none: 0x10 is sent twice, and the end is 0x10 0x04.
+    /// Bytes and an end, of which a serial line has none: 0x10 is sent twice, and the end is 0x10 0x04.
     case pipe
-    /// Keys, as they are.
-    case terminal
+    /// Bytes as they are, or keys.
+    case plain
     /// Keys but for the escape Ctrl-A: Ctrl-A X asks for the guest's end, Ctrl-A Ctrl-A is one Ctrl-A.
     case terminalWithEscape
   }

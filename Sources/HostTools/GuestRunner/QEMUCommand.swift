@@ -17,7 +17,8 @@ struct QEMUCommand {
     /// The command is only shown.
     case dryRun
     /// Below this process; the numbers are QEMU's descriptors, the directory is for sockets.
-    case foreground(status: Int32, control: Int32?, directory: Path?)
+    /// What comes to standard input is sent on `input`, unless it is a terminal.
+    case foreground(status: Int32, control: Int32?, input: Int32, directory: Path?)
     /// Left behind, with its files in a directory.
     case background(control: Int32, directory: Path)
   }
@@ -107,8 +108,15 @@ struct QEMUCommand {
     var parameters: [String] = []
     if !host.isInputTerminal { parameters.append("console.stdin=pipe") }
     if !host.isOutputTerminal { parameters += ["console.stdout=pipe", "banner=off"] }
+    if inputPort != nil { parameters.append("console.ports") }
     if let window = host.window { parameters += ["console.rows=\(window.rows)", "console.columns=\(window.columns)"] }
     return parameters
+  }
+
+  /// QEMU's descriptor for input that goes through a port of a virtio console, as bulk data should.
+  private var inputPort: Int32? {
+    if case .foreground(_, _, let input, _) = purpose, !host.isInputTerminal, !options.usesSerialPort { return input }
+    return nil
   }
 
   private mutating func addConsole() {
@@ -119,16 +127,24 @@ struct QEMUCommand {
         "-chardev", "socket,id=console,path=\(path)/console.socket,server=on,wait=off,logfile=\(path)/console.log")
     case .dryRun, .foreground:
       // Keys that are not the guest's do not come this far.
-      add("-chardev", "stdio,id=console,signal=off")
+      add("-chardev", "stdio,id=console,signal=off" + (inputPort == nil ? "" : ",mux=on"))
     }
     add("-serial", "chardev:console")
+    guard let inputPort else { return }
+    add("-chardev", "socket,id=input,fd=\(inputPort)")
+    add("-device", "\(virtio("virtio-serial")),id=ports,max_ports=3")
+    add("-device", "virtserialport,bus=ports.0,nr=1,chardev=input,name=elfloader.stdin")
+    // Output shares the serial port's way out, so that it mixes with what the kernel says in the right order.
+    if !host.isOutputTerminal {
+      add("-device", "virtserialport,bus=ports.0,nr=2,chardev=console,name=elfloader.stdout")
+    }
   }
 
   private mutating func addStatusDevices() {
     let path =
       switch purpose {
       case .dryRun: "/dev/null"
-      case .foreground(let status, _, _): "/proc/self/fd/\(status)"
+      case .foreground(let status, _, _, _): "/proc/self/fd/\(status)"
       case .background(_, let directory): value(directory.description) + "/status"
       }
     // The second device covers one of the first one's two ports, and wins there because it comes later.
@@ -194,10 +210,10 @@ struct QEMUCommand {
   }
 
   private mutating func addOtherDevices() {
-    if !options.serialSockets.isEmpty { add("-device", virtio("virtio-serial")) }
+    if !options.serialSockets.isEmpty { add("-device", "\(virtio("virtio-serial")),id=sockets") }
     for (index, path) in options.serialSockets.enumerated() {
       add("-chardev", "socket,id=vserial\(index),path=\(value(path)),server=on,wait=off")
-      add("-device", "virtconsole,chardev=vserial\(index)")
+      add("-device", "virtconsole,bus=sockets.0,chardev=vserial\(index)")
     }
     if options.hasBalloon { add("-device", virtio("virtio-balloon")) }
     if options.hasEntropyDevice {
@@ -222,7 +238,7 @@ struct QEMUCommand {
     let (control, directory): (Int32?, Path?) =
       switch purpose {
       case .dryRun: (nil, nil)
-      case .foreground(_, let control, let directory): (control, directory)
+      case .foreground(_, let control, _, let directory): (control, directory)
       case .background(let control, let directory): (control, directory)
       }
     if let control {

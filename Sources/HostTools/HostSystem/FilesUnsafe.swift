@@ -353,6 +353,11 @@ public struct DescriptorPair {
 }
 
 extension Descriptor {
+  /// Ends what a socket sends: the other side reads the end of file behind what was sent.
+  public func endSending() {
+    _ = shutdown(number, Int32(SHUT_WR))
+  }
+
   /// Makes reads and writes of the open file return at once.
   public func setNonBlocking() {
     _ = fcntl(number, F_SETFL, fcntl(number, F_GETFL) | O_NONBLOCK)

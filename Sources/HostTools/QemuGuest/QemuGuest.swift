@@ -149,6 +149,11 @@ struct QemuGuest: ParsableCommand {
     name: short("T"), parsing: .unconditional, help: help("Trace instructions and interrupts into a file.", "log"))
   var traceLog: String?
 
+  @Flag(
+    name: .customLong("serial"),
+    help: "Carry pipes through the serial port, for a kernel that knows no virtio console: much slower.")
+  var usesSerialPort = false
+
   @Flag(name: .customShort("D"), help: "Dry run: print QEMU's command line and exit.")
   var isDryRun = false
 
@@ -194,6 +199,7 @@ struct QemuGuest: ParsableCommand {
     options.startsPaused = startsPaused
     options.ignoresInterrupt = ignoresInterrupt
     options.isDryRun = isDryRun
+    options.usesSerialPort = usesSerialPort
     options.qemu = qemu
     options.monitorCommands = monitorCommands
     options.debuggerPort = debuggerPort

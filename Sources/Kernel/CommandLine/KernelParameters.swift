@@ -58,6 +58,11 @@ extension ParameterDeclaration {
     Self("console.columns", .integer(0...65535), help: "the width of the terminal's window")
   }
 
+  /// `console.ports`: pipes go through the ports elfloader.stdin and elfloader.stdout of a virtio console.
+  public static var consolePorts: Self {
+    Self("console.ports", .boolean, help: "pipes are ports of a virtio console (off)")
+  }
+
   /// `virtio_mmio.device=<size>@<base>:<irq>[:<id>]`: a device that the monitor announces.
   public static var virtioMMIODevice: Self {
     Self(
@@ -80,7 +85,7 @@ extension ParameterDeclaration {
   public static var kernel: [Self] {
     [
       .environment, .fileSystemTable, .addressRandomization, .banner, .strace, .logLevel, .standardInput,
-      .standardOutput, .consoleRows, .consoleColumns, .virtioMMIODevice, .networkAddress, .help,
+      .standardOutput, .consoleRows, .consoleColumns, .consolePorts, .virtioMMIODevice, .networkAddress, .help,
     ]
   }
 }

@@ -43,7 +43,8 @@ extension Thread {
       if signal != .SIGSTOP, process.groupIsOrphaned { break }
       process.stop(by: signal)
     case .core:
-      if signal != .SIGQUIT { reportDeath(signal, info) }
+      // Whoever sends a child such a signal knows of it; a fault, or the end of the machine, is news.
+      if signal != .SIGQUIT, process.pid == 1 || info.si_code > 0 { reportDeath(signal, info) }
       process.exitAll(.killed(signal))
     case .terminate:
       process.exitAll(.killed(signal))
