@@ -10,19 +10,16 @@ public struct TextBuffer {
   public var count: Int { bytes.count }
   public mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
 
-  /// Appends a literal that holds no NUL.
   @inline(__always)
   public mutating func append(_ text: StaticString) {
-    // SAFETY: a literal's characters are static memory that ends with a NUL.
-    unsafe append(literal: text.utf8Start)
+    // SAFETY: a literal's characters are static memory of `utf8CodeUnitCount` bytes. (Not every one ends with a NUL:
+    // the names of flags are parts of one long literal.)
+    unsafe append(start: text.utf8Start, count: text.utf8CodeUnitCount)
   }
-  // With the pointer alone: a length and flags beside it would double each of a thousand calls.
+  // Without the flags of a StaticString, which would be one argument more at a thousand calls.
   @inline(never) @usableFromInline
-  mutating func append(literal start: UnsafePointer<UInt8>) {
-    var count = 0
-    // SAFETY: `append(_:)` has seen that a NUL ends it.
-    while unsafe start[count] != 0 { count += 1 }
-    // SAFETY: as above.
+  mutating func append(start: UnsafePointer<UInt8>, count: Int) {
+    // SAFETY: `append(_:)` says that these are bytes of static memory.
     unsafe bytes.append(contentsOf: UnsafeBufferPointer(start: start, count: count))
   }
   @inline(never)

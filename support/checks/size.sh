@@ -1,8 +1,16 @@
 #!/bin/bash
-# The image keeps to its size budget (bytes). The goal is 450000 and 180000; the figures here only keep it from growing.
+# The image keeps to its size budget (bytes).
+#
+#                                        image    .gz
+# goal without network and disks       450,000  180,000
+# goal with everything                 900,000  350,000
+# before threads, fork, 9p, sockets    655,536  330,985   with what docs/decisions/0002 lists
+# with them                            800,080  407,766
+#
+# The budget only keeps the image from growing unnoticed: lower it whenever something was won.
 source "$(dirname "$0")/common.sh"
-budget_stripped=720000
-budget_compressed=370000
+budget_stripped=830000
+budget_compressed=422000
 need "$IMAGE" "$IMAGE.gz" "$IMAGE.dbg"
 
 status=0
