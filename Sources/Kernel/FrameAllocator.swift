@@ -16,7 +16,8 @@ public final class FrameAllocator {
 
   enum State: UInt8 { case reserved, free, allocated, slab }
 
-  /// The record of a frame. `next` and `previous` link free blocks, or slabs with room; frame 0 means none.
+  /// The record of a frame. `next` and `previous` link free blocks, or slabs with room; frame 0 means none. Of a page table
+  /// they are the bounds of the entries in use.
   struct Record: BitwiseCopyable {
     var next: UInt32 = 0
     var previous: UInt32 = 0
@@ -136,6 +137,23 @@ public final class FrameAllocator {
     return freeFrames > reserve + count
   }
   private static var reclaimBatch: Int { 64 }
+  /// The part of a frame that is in use, in a unit of the holder's choice: what page tables note of their entries. Empty
+  /// until `noteUse`.
+  @inline(__always)
+  func usedPart(_ frame: PageFrame) -> Range<UInt> {
+    let r = record(frame.number)
+    return UInt(r.next)..<UInt(r.previous)
+  }
+  /// Makes `part` belong to what `usedPart` returns of an allocated frame.
+  @inline(__always)
+  func noteUse(_ frame: PageFrame, _ part: Range<UInt>) {
+    var r = record(frame.number)
+    let isFirst = r.previous == 0
+    guard isFirst || UInt(r.next) > part.lowerBound || UInt(r.previous) < part.upperBound else { return }
+    r.next = isFirst ? UInt32(part.lowerBound) : min(r.next, UInt32(part.lowerBound))
+    r.previous = max(r.previous, UInt32(part.upperBound))
+    setRecord(frame.number, r)
+  }
 
   @inline(__always)
   public func retain(_ frame: PageFrame) {

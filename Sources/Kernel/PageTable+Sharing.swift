@@ -11,24 +11,19 @@ extension PageTable {
   ///
   /// - Throws: `ENOMEM`; what `copy` maps then is right as far as it goes.
   public func share(with copy: PageTable, _ frames: FrameAllocator) throws(Errno) {
-    for slot in 0..<UInt(AddressLayout.kernelSlot) {
-      let location = root + slot * 8
-      let entry = PhysicalMemory.load(PageTableEntry.self, at: location)
-      if entry.isPresent { try share(entry, with: copy.root + slot * 8, level: 2, frames) }
-    }
+    try share(root, with: copy.root, level: 3, frames)
   }
 
-  private func share(
-    _ entry: PageTableEntry, with location: UInt, level: UInt, _ frames: FrameAllocator
-  ) throws(Errno) {
-    let table = try frames.allocate(.user, zeroed: true).physical
-    PhysicalMemory.store(PageTableEntry(table, [.present, .writable, .user]), at: location)
-    for offset in stride(from: UInt(0), to: UInt(pageSize), by: 8) {
-      var below = PhysicalMemory.load(PageTableEntry.self, at: entry.physical + offset)
-      guard below.isMapped else { continue }
+  private func share(_ table: UInt, with copy: UInt, level: UInt, _ frames: FrameAllocator) throws(Errno) {
+    frames.noteUse(PageFrame(physical: copy), frames.usedPart(PageFrame(physical: table)))
+    try Self.forEachEntry(table, frames) { location, entry throws(Errno) in
+      let target = copy + (location - table)
+      var below = entry
       if level > 1 {
-        try share(below, with: table + offset, level: level - 1, frames)
-        continue
+        let own = try frames.allocate(.user, zeroed: true).physical
+        PhysicalMemory.store(PageTableEntry(own, [.present, .writable, .user]), at: target)
+        try share(below.physical, with: own, level: level - 1, frames)
+        return
       }
       below.rawValue &= ~PageTableEntry.Flags.writable.rawValue
       if below.has(.large) {
@@ -37,8 +32,8 @@ extension PageTable {
         below.rawValue |= PageTableEntry.Flags.sharedTable.rawValue
         frames.retain(below.frame)
       }
-      PhysicalMemory.store(below, at: entry.physical + offset)
-      PhysicalMemory.store(below, at: table + offset)
+      PhysicalMemory.store(below, at: location)
+      PhysicalMemory.store(below, at: target)
     }
   }
 
@@ -58,18 +53,18 @@ extension PageTable {
   func makeOwnTable(_ location: UInt, _ entry: PageTableEntry, _ frames: FrameAllocator) throws(Errno) -> UInt {
     var table = entry.physical
     if frames.isShared(entry.frame) {
-      let copy = try frames.allocate(.kernel).physical
-      for offset in stride(from: UInt(0), to: UInt(pageSize), by: 8) {
-        var leaf = PhysicalMemory.load(PageTableEntry.self, at: table + offset)
-        if leaf.isMapped {
-          if leaf.has(.writable), !leaf.has(.sharedMapping) {
-            leaf.rawValue &= ~PageTableEntry.Flags.writable.rawValue
-            // Whoever has the other table alone some day finds out by a fault that the page is its own.
-            PhysicalMemory.store(leaf, at: table + offset)
-          }
-          frames.retain(leaf.frame)
+      let frame = try frames.allocate(.kernel, zeroed: true)
+      let copy = frame.physical
+      frames.noteUse(frame, frames.usedPart(entry.frame))
+      Self.forEachEntry(table, frames) { location, entry in
+        var leaf = entry
+        if leaf.has(.writable), !leaf.has(.sharedMapping) {
+          leaf.rawValue &= ~PageTableEntry.Flags.writable.rawValue
+          // Whoever has the other table alone some day finds out by a fault that the page is its own.
+          PhysicalMemory.store(leaf, at: location)
         }
-        PhysicalMemory.store(leaf, at: copy + offset)
+        frames.retain(leaf.frame)
+        PhysicalMemory.store(leaf, at: copy + (location - table))
       }
       frames.release(entry.frame)
       table = copy

@@ -102,13 +102,28 @@ public struct PageTable: BitwiseCopyable, Sendable {
         table = entry.has(.sharedTable) ? try makeOwnTable(location, entry, frames) : entry.physical
       } else {
         let isUser = address < AddressLayout.kernelBase
-        table = try frames.allocate(isUser ? .user : .kernel, zeroed: true).physical
+        let below = try frames.allocate(isUser ? .user : .kernel, zeroed: true).physical
+        if isUser { Self.noteEntries(table, Self.index(address, level: at), frames) }
+        table = below
         PhysicalMemory.store(
           PageTableEntry(table, isUser ? [.present, .writable, .user] : [.present, .writable]), at: location)
       }
       at &-= 1
     }
-    return table &+ Self.index(address, level: level) &* 8
+    let index = Self.index(address, level: level)
+    if address < AddressLayout.kernelBase { Self.noteEntries(table, index, frames) }
+    return table &+ index &* 8
+  }
+
+  /// Notes that entries of a table from `index` on may be in use: what goes through all entries looks at no others.
+  @inline(__always)
+  private static func noteEntries(_ table: UInt, _ index: UInt, count: UInt = 1, _ frames: FrameAllocator) {
+    frames.noteUse(PageFrame(physical: table), index..<(index &+ count))
+  }
+
+  /// Notes that the entries of `count` pages from `location` on may be in use, which lie in one last-level table.
+  public func noteEntries(at location: UInt, count: UInt, _ frames: FrameAllocator) {
+    Self.noteEntries(location & ~UInt(pageSize - 1), (location & UInt(pageSize - 1)) / 8, count: count, frames)
   }
 
   /// The entry that maps `address`, if any, and its level. It is not writable where its table is shared.
@@ -241,7 +256,7 @@ public struct PageTable: BitwiseCopyable, Sendable {
 
   /// Gives back everything in the program's half, frames and tables, and the root.
   public func destroy(_ frames: FrameAllocator) {
-    for slot in 0..<UInt(AddressLayout.kernelSlot) { release(root + slot * 8, level: 2, frames) }
+    Self.forEachEntry(root, frames) { location, _ in release(location, level: 2, frames) }
     frames.release(PageFrame(physical: root))
   }
 
@@ -252,14 +267,26 @@ public struct PageTable: BitwiseCopyable, Sendable {
       for i in 0..<UInt32(512) { frames.release(PageFrame(number: entry.frame.number + i)) }
       return
     }
-    if level > 0 {
-      for i in 0..<UInt(512) { release(entry.physical + i * 8, level: level - 1, frames) }
-    } else if !entry.has(.sharedTable) || !frames.isShared(entry.frame) {
-      for at in stride(from: entry.physical, to: entry.physical + UInt(pageSize), by: 8) {
-        let leaf = PhysicalMemory.load(PageTableEntry.self, at: at)
-        if leaf.isMapped { frames.release(leaf.frame) }
+    if level > 0 || !entry.has(.sharedTable) || !frames.isShared(entry.frame) {
+      Self.forEachEntry(entry.physical, frames) { location, below in
+        if level > 0 { release(location, level: level - 1, frames) } else { frames.release(below.frame) }
       }
     }
     frames.release(entry.frame)
+  }
+
+  /// Calls `body` with every entry of a table of the program's that is not empty.
+  @inline(__always)
+  static func forEachEntry<Failure: Error>(
+    _ table: UInt, _ frames: FrameAllocator, _ body: (_ location: UInt, PageTableEntry) throws(Failure) -> Void
+  ) throws(Failure) {
+    let used = frames.usedPart(PageFrame(physical: table))
+    var location = table &+ used.lowerBound &* 8
+    let end = table &+ used.upperBound &* 8
+    while location < end {
+      let entry = PhysicalMemory.load(PageTableEntry.self, at: location)
+      if entry.isMapped { try body(location, entry) }
+      location &+= 8
+    }
   }
 }

@@ -180,6 +180,7 @@ extension AddressSpace {
         mapped += 1
         next += UInt(pageSize)
       }
+      table.noteEntries(at: location, count: 1, frames)
     }
     countResident(mapped)
     return .resolved
@@ -209,6 +210,7 @@ extension AddressSpace {
     var flags = entry.flags
     flags.remove(.large)
     for i in 0..<UInt(512) { PhysicalMemory.store(PageTableEntry(base + i * 4096, flags), at: leaf.physical + i * 8) }
+    table.noteEntries(at: leaf.physical, count: 512, frames)
     PhysicalMemory.store(PageTableEntry(leaf.physical, [.present, .writable, .user]), at: location)
     CPU.invalidateAll()
   }
@@ -256,6 +258,8 @@ extension AddressSpace {
       if location & UInt(pageSize - 1) == 0 {
         guard let found = try? table.makeEntryLocation(page, frames) else { break }
         location = found
+        let left = (UInt(pageSize) - location & UInt(pageSize - 1)) / 8
+        table.noteEntries(at: location, count: min(left, (end - page) >> UInt(pageShift)), frames)
       }
       if !PhysicalMemory.load(PageTableEntry.self, at: location).isMapped, let frame = cache.cachedFrame(at: index) {
         frames.retain(frame)

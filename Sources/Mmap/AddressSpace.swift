@@ -134,7 +134,7 @@ public final class AddressSpace {
         copy.isLocked = false
         totalPages += copy.length >> pageShift
         attach(copy)
-        areas.insert(copy.start, copy)
+        areas.append(copy.start, copy)
       }
       position = parent.areas.position(after: at)
     }

@@ -91,6 +91,19 @@ public struct OrderedMap<Value> {
     }
   }
 
+  /// Adds an element whose key is above all others: no search.
+  public mutating func append(_ key: UInt, _ value: Value) {
+    guard let last = leaves.indices.last, leaves[last].keys.count < Self.leafCapacity else {
+      firstKeys.append(key)
+      leaves.append(Leaf(keys: [key], values: [value]))
+      count += 1
+      return
+    }
+    count += 1
+    leaves[last].keys.append(key)
+    leaves[last].values.append(value)
+  }
+
   /// Takes an element out.
   @discardableResult
   public mutating func remove(at position: Position) -> Value {

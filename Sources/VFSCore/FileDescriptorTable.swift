@@ -33,7 +33,14 @@ public final class FileDescriptorTable {
     firstFreeWord = other.firstFreeWord
     limit = other.limit
     // Numbers that a call in progress reserved are not the child's.
-    for fd in files.indices where files[fd] == nil { clear(fd) }
+    for word in used.indices {
+      var rest = used[word]
+      while rest != 0 {
+        let fd = word << 6 + rest.trailingZeroBitCount
+        rest &= rest &- 1
+        if files[fd] == nil { clear(fd) }
+      }
+    }
   }
 
   // MARK: Look-up
@@ -225,5 +232,14 @@ public final class FileDescriptorTable {
   }
 
   /// Closes everything: the process ends.
-  public func closeAll() { closeRange(0, .max, onlyMark: false) }
+  public func closeAll() {
+    let all = files
+    files = []
+    used = []
+    closesOnExec = []
+    firstFreeWord = 0
+    for file in all {
+      if let file { try? finishClosing(file) }
+    }
+  }
 }

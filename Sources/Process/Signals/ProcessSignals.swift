@@ -23,8 +23,8 @@ public final class ProcessSignals {
 
   /// The action for a signal. See sigaction(2).
   public subscript(signal: Signal) -> SigactionKernel {
-    get { actions.table[Int(signal.rawValue) - 1] }
-    set { actions.table[Int(signal.rawValue) - 1] = newValue }
+    get { actions[signal] }
+    set { actions[signal] = newValue }
   }
 
   /// Whether a signal with the action it has now does nothing at all.
@@ -40,16 +40,38 @@ public final class ProcessSignals {
   public func resetForExecute() {
     let old = actions
     actions = SignalActions()
-    for index in 0..<64 where old.table[index].sa_handler == SignalHandler.SIG_IGN {
-      actions.table[index].sa_handler = SignalHandler.SIG_IGN
+    for number in 1...Signal.count {
+      guard let signal = Signal(rawValue: number), old[signal].sa_handler == SignalHandler.SIG_IGN else { continue }
+      actions[signal].sa_handler = SignalHandler.SIG_IGN
     }
   }
 }
 
 /// The actions for all signals, which processes made with CLONE_SIGHAND have in common.
 final class SignalActions {
-  var table = InlineArray<64, SigactionKernel>(repeating: SigactionKernel())
+  /// The default for everything; a process that changes nothing keeps it.
+  private final class Table {
+    var actions = InlineArray<64, SigactionKernel>(repeating: SigactionKernel())
+    init() {}
+    init(copying other: Table) {
+      for index in 0..<64 { actions[index] = other.actions[index] }
+    }
+  }
+  /// Copied when it is changed, as long as a fork has it too.
+  private var table: Table?
 
   init() {}
   init(copying other: SignalActions) { table = other.table }
+
+  subscript(signal: Signal) -> SigactionKernel {
+    get { table?.actions[Int(signal.rawValue) - 1] ?? SigactionKernel() }
+    set {
+      if table == nil {
+        table = Table()
+      } else if !isKnownUniquelyReferenced(&table) {
+        table = table.map { Table(copying: $0) }
+      }
+      table?.actions[Int(signal.rawValue) - 1] = newValue
+    }
+  }
 }
