@@ -223,6 +223,7 @@ extension Thread {
     guard let info = signals.pending.take(allowed: allowed) ?? process.signals.pending.take(allowed: allowed) else {
       return nil
     }
+    if info.si_signo == Signal.SIGALRM.rawValue { process.timers.alarmTaken() }
     guard info.si_code == SignalCode.SI_TIMER else { return info }
     return process.timers.delivered(info)
   }

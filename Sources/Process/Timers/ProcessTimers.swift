@@ -32,6 +32,11 @@ public final class ProcessTimers {
     return timer
   }
 
+  /// SIGALRM has been taken.
+  func alarmTaken() {
+    if let timer = intervalTimers[Int(IntervalTimerKind.ITIMER_REAL.rawValue)], timer.rests { timer.goOn() }
+  }
+
   /// A timer's signal has been taken: counts what expired meanwhile and starts the next period.
   func delivered(_ info: SigInfo) -> SigInfo {
     guard let timer = created.first(where: { $0.id == info.si_timerid }) else { return info }
@@ -48,7 +53,7 @@ final class ClockTimer {
   var schedule = TimerSchedule()
   private var entry: TimerEntry?
 
-  /// How often a timer of a CPU clock looks at the least: Linux does it once a tick.
+  /// How often a timer of a CPU clock looks: Linux does it once a tick.
   private static var tick: UInt64 { 4_000_000 }
 
   /// - Parameter fire: Called once the deadline has passed; advances the schedule and arms the timer again.
@@ -70,6 +75,16 @@ final class ClockTimer {
 
   var remaining: UInt64 { now.map { schedule.remaining(at: $0) } ?? 0 }
 
+  /// The deadline has passed, and the next period begins when the signal has been taken.
+  var rests = false
+
+  /// Begins the next period, whose end lies in the future.
+  func goOn() {
+    rests = false
+    if let now { _ = schedule.advance(to: now) }
+    arm()
+  }
+
   func set(_ schedule: TimerSchedule) {
     cancel()
     self.schedule = schedule
@@ -82,10 +97,18 @@ final class ClockTimer {
     wait(schedule.remaining(at: now))
   }
 
+  private var isOfCPU: Bool {
+    switch clock {
+    case .realtime, .monotonic: false
+    case .processTime, .threadTime: true
+    }
+  }
+
   private func wait(_ nanoseconds: UInt64) {
     let entry = TimerEntry { [self] in check() }
     self.entry = entry
-    system.scheduler.timers.add(entry, at: TimerSchedule.sum(system.clock.now, nanoseconds))
+    let pause = isOfCPU ? max(nanoseconds, Self.tick) : nanoseconds
+    system.scheduler.timers.add(entry, at: TimerSchedule.sum(system.clock.now, pause))
   }
 
   private func check() {
@@ -94,11 +117,12 @@ final class ClockTimer {
     if now >= schedule.deadline {
       fire(self)
     } else {
-      wait(max(schedule.deadline - now, Self.tick))
+      wait(schedule.deadline - now)
     }
   }
 
   func cancel() {
+    rests = false
     if let entry { system.scheduler.timers.cancel(entry) }
     entry = nil
     schedule = TimerSchedule()
@@ -124,8 +148,12 @@ extension UserProcess {
     }
     return ClockTimer(system, clock) { [self] timer in
       send(SigInfo(signal: signal, code: SignalCode.SI_KERNEL))
-      if let now = timer.now { _ = timer.schedule.advance(to: now) }
-      timer.arm()
+      // A short period would leave the program no time: the next one begins when the signal is taken, as in Linux.
+      if kind == .ITIMER_REAL, timer.schedule.interval > 0 {
+        timer.rests = true
+      } else {
+        timer.goOn()
+      }
     }
   }
 
