@@ -92,9 +92,13 @@ func time(_ thread: Thread, _ result: UserMutablePointer<Int64>) throws(Errno) -
 /// The state of the clock's discipline: it has none, so nothing can be set. See adjtimex(2).
 func adjtimex(_ thread: Thread, _ buffer: UserMutablePointer<Timex>) throws(Errno) -> Int {
   var state = try buffer.load()
-  if state.modes != 0 {
+  // ADJ_OFFSET_SS_READ asks what adjtime(3) has left to do: nothing.
+  if state.modes != 0, state.modes != 0xa001 {
     guard thread.process.identity.has(Identity.Capability.CAP_SYS_TIME) else { throw .EPERM }
-    throw .EINVAL
+    // ADJ_OFFSET_SINGLESHOT, in microseconds: Linux spreads the change over time, here it is made at once.
+    guard state.modes == 0x8001, state.offset.magnitude <= 1 << 40 else { throw .EINVAL }
+    let clock = thread.process.system.clock
+    clock.setRealtime(UInt64(clamping: Int64(clamping: clock.realtime) + state.offset * 1000))
   }
   state = Timex()
   // What Linux shows before anything has synchronised it.
