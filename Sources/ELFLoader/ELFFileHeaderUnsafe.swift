@@ -117,10 +117,12 @@ public struct ELFFileHeader: Sendable {
 
   private static func copy(_ span: RawSpan, limit: Int) -> [UInt8] {
     let count = min(span.byteCount, limit)
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(count)
-    // SAFETY: any byte is a UInt8, and the span checks the offset itself.
-    for index in 0..<count { bytes.append(unsafe span.unsafeLoad(fromByteOffset: index, as: UInt8.self)) }
-    return bytes
+    // SAFETY: no more than the span has is copied into storage of that size.
+    return unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+      unsafe span.withUnsafeBytes {
+        unsafe UnsafeMutableRawBufferPointer(buffer).copyMemory(from: .init(rebasing: $0[..<count]))
+      }
+      initialized = count
+    }
   }
 }

@@ -103,7 +103,7 @@ public struct InitialStack: Sendable {
     let stackPointer = (random - UInt64(words) * 8) & ~15
     self.stackPointer = stackPointer
 
-    var output = Output(count: Int(top - stackPointer))
+    var output = StackOutput(count: Int(top - stackPointer))
     output.append(UInt64(arguments.count))
     var address = stringsStart
     var bounds = [address]
@@ -119,7 +119,7 @@ public struct InitialStack: Sendable {
       }
     }
     let executablePath = address
-    let vectorStart = stackPointer + UInt64(output.bytes.count)
+    let vectorStart = stackPointer + UInt64(output.position)
     for entry in contents.auxiliaryVector {
       output.append(entry.key)
       switch entry.value {
@@ -131,13 +131,12 @@ public struct InitialStack: Sendable {
     }
     output.append(AuxiliaryVector.AT_NULL)
     output.append(0)
-    let vectorEnd = stackPointer + UInt64(output.bytes.count)
-    output.fill(to: Int(random - stackPointer))
-    output.bytes += contents.randomBytes
-    output.bytes += contents.platform
-    output.fill(to: Int(stringsStart - stackPointer))
-    output.bytes += strings.bytes
-    output.fill(to: Int(top - stackPointer))
+    let vectorEnd = stackPointer + UInt64(output.position)
+    output.position = Int(random - stackPointer)
+    output.append(contents.randomBytes)
+    output.append(contents.platform)
+    output.position = Int(stringsStart - stackPointer)
+    output.append(strings.bytes)
 
     bytes = output.bytes
     argumentStrings = bounds[0]..<bounds[1]
@@ -164,24 +163,6 @@ public struct InitialStack: Sendable {
         }
         sizes.append(groupSizes)
       }
-    }
-  }
-
-  private struct Output {
-    var bytes: [UInt8] = []
-
-    init(count: Int) {
-      bytes.reserveCapacity(count)
-    }
-
-    @inline(never)
-    mutating func append(_ word: UInt64) {
-      for shift in stride(from: UInt64(0), to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: word >> shift)) }
-    }
-
-    @inline(never)
-    mutating func fill(to count: Int) {
-      while bytes.count < count { bytes.append(0) }
     }
   }
 }

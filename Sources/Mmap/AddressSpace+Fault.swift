@@ -1,6 +1,7 @@
 public import Kernel
 public import LinuxABI
 internal import Platform
+internal import Support
 public import VFSCore
 
 /// What the program tried.
@@ -29,7 +30,7 @@ extension AddressSpace {
   static var faultAroundPages: UInt { 64 }
   /// Pages of the largest area of a file whose cached pages are mapped at once by mmap(2).
   static var eagerPages: UInt { 256 }
-  /// Pages of anonymous memory that one write fault brings, when the faults come in order.
+  /// The most pages of anonymous memory that one write fault brings besides its own, when the faults come in order.
   static var anonymousAroundPages: UInt { 16 }
 
   /// Serves a page fault at `address`. Blocks while a page of a file comes from its store.
@@ -166,11 +167,15 @@ extension AddressSpace {
     let first = try frames.allocate(.user, zeroed: true)
     PhysicalMemory.store(PageTableEntry(first.physical, entryFlags), at: location)
     var mapped = 1
-    // The page before is there too: the program goes upwards, so bring what it will want next.
-    if page & (large - 1) != 0, PhysicalMemory.load(PageTableEntry.self, at: location - 8).has(.writable),
-      frames.freeFrames > frames.totalFrames / 8
+    // The pages before are there too: the program goes upwards, so bring as many as it had before of what comes next.
+    var before: UInt = 0
+    while before < min(Self.anonymousAroundPages, (page - largeStart) >> pageShift),
+      PhysicalMemory.load(PageTableEntry.self, at: location - (before + 1) * 8).has(.writable)
     {
-      let end = min(area.end, largeStart + large, page + Self.anonymousAroundPages * UInt(pageSize))
+      before += 1
+    }
+    if before > 0, frames.freeFrames > frames.totalFrames / 8 {
+      let end = min(area.end, largeStart + large, page + (before + 1) * UInt(pageSize))
       var next = page + UInt(pageSize)
       while next < end {
         location += 8
@@ -354,7 +359,7 @@ extension AddressSpace {
       guard let physical = frame(at: at, .write) else { throw .EFAULT }
       let offset = Int(at & UInt(pageSize - 1))
       let count = min(bytes.count - done, pageSize - offset)
-      for i in 0..<count { PhysicalMemory.store(bytes[done + i], at: physical + UInt(offset + i)) }
+      PhysicalMemory.store(bytes.rawBytes, from: done, count: count, at: physical + UInt(offset))
       done += count
     }
   }

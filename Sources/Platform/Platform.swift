@@ -48,6 +48,14 @@ public enum PhysicalMemory {
     // SAFETY: see `pointer`.
     unsafe pointer(destination).copyMemory(from: pointer(source), byteCount: count)
   }
+  /// Writes `count` bytes of a span from `offset` on.
+  public static func store(_ bytes: RawSpan, from offset: Int, count: Int, at physical: UInt) {
+    precondition(offset >= 0 && count >= 0 && count <= bytes.byteCount - offset)
+    // SAFETY: the range lies within the span; see `pointer`.
+    unsafe bytes.withUnsafeBytes {
+      unsafe pointer(physical).copyMemory(from: $0.baseAddress.unsafelyUnwrapped + offset, byteCount: count)
+    }
+  }
 }
 
 /// Copies between the kernel and the program's memory. A fault ends a copy at the exact byte; callers have checked

@@ -1,0 +1,26 @@
+/// The bytes of an initial stack from the stack pointer to the top, zero where nothing is put.
+struct StackOutput {
+  private(set) var bytes: [UInt8]
+  /// Where the next word or text goes.
+  var position = 0
+
+  init(count: Int) { bytes = [UInt8](repeating: 0, count: count) }
+
+  mutating func append(_ word: UInt64) {
+    precondition(position >= 0 && position + 8 <= bytes.count)
+    // SAFETY: the precondition keeps the word in the array.
+    unsafe bytes.withUnsafeMutableBytes { unsafe $0.storeBytes(of: word, toByteOffset: position, as: UInt64.self) }
+    position += 8
+  }
+
+  mutating func append(_ text: [UInt8]) {
+    precondition(position >= 0 && text.count <= bytes.count - position)
+    // SAFETY: the precondition keeps the text in the array.
+    unsafe bytes.withUnsafeMutableBytes { bytes in
+      unsafe text.withUnsafeBytes {
+        unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[position...]).copyMemory(from: $0)
+      }
+    }
+    position += text.count
+  }
+}
