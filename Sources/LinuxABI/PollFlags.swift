@@ -170,4 +170,8 @@ public struct InotifyEvents: NamedFlags {
 
   /// The events that a watch can ask for.
   public static var IN_ALL_EVENTS: Self { Self(rawValue: 0xfff) }
+  /// All events, those that come unasked among them.
+  public static var events: Self { IN_ALL_EVENTS.union([.IN_UNMOUNT, .IN_Q_OVERFLOW, .IN_IGNORED]) }
+  /// What inotify_add_watch(2) takes.
+  public static var accepted: Self { Self(rawValue: 0xf700_efff) }
 }

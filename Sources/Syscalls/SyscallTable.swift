@@ -20,7 +20,7 @@ public final class SyscallTable {
       readWriteSyscalls, openSyscalls, descriptorSyscalls, statusSyscalls, nameSyscalls, directorySyscalls,
       attributeSyscalls, storageSyscalls, transferSyscalls, extendedAttributeSyscalls, mountSyscalls, socketSyscalls,
       messageSyscalls,
-      pollSyscalls, epollSyscalls, eventFileSyscalls, spliceSyscalls,
+      pollSyscalls, epollSyscalls, eventFileSyscalls, spliceSyscalls, inotifySyscalls,
     ]
   }
 

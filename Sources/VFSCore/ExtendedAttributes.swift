@@ -124,6 +124,7 @@ extension FileSystemContext {
   ) throws(Errno) {
     try checkAttribute(place, name, isWriting: true)
     try place.inode.setAttribute(name, value, flags)
+    place.note(.IN_ATTRIB)
   }
 
   /// Removes an attribute. See removexattr(2).
@@ -132,6 +133,7 @@ extension FileSystemContext {
   public func removeAttribute(_ place: Path, _ name: [UInt8]) throws(Errno) {
     try checkAttribute(place, name, isWriting: true)
     try place.inode.setAttribute(name, nil, .XATTR_REPLACE)
+    place.note(.IN_ATTRIB)
   }
 
   /// The names of the attributes that may be seen, each with a NUL. See listxattr(2).

@@ -57,6 +57,7 @@ extension FileSystemContext {
     var change = AttributeChange()
     change.permissions = permissions
     try inode.setAttributes(change)
+    place.note(.IN_ATTRIB)
   }
 
   /// Changes owner and group; nil leaves one alone. See chown(2).
@@ -79,6 +80,7 @@ extension FileSystemContext {
       if permissions != inode.mode.permissions { change.permissions = permissions }
     }
     try inode.setAttributes(change)
+    place.note(.IN_ATTRIB)
   }
 
   /// Changes access and modification time; both to now for nil. `tv_nsec` may be UTIME_NOW or UTIME_OMIT. See
@@ -105,6 +107,8 @@ extension FileSystemContext {
       if !inode.allows(.W_OK, credentials) { throw .EACCES }
     }
     try inode.setAttributes(change)
+    // One time alone looks like a use of the content.
+    place.note(change.modificationTime == nil ? .IN_ACCESS : change.accessTime == nil ? .IN_MODIFY : .IN_ATTRIB)
   }
 
   /// Nanoseconds since 1970, or nil for UTIME_OMIT. Years beyond 1677 and 2262 become the nearest that fits.
@@ -128,6 +132,7 @@ extension FileSystemContext {
     if !inode.allows(.W_OK, credentials) { throw .EACCES }
     if inode.writerCount < 0 { throw .ETXTBSY }
     try inode.truncate(to: size)
+    place.note(.IN_MODIFY)
   }
 
   private func checkOwner(_ place: Path) throws(Errno) {

@@ -49,6 +49,8 @@ extension FileSystemContext {
     let inode = try directory.inode.create(name, node)
     let child = Dentry(name, inode, parent: directory.dentry)
     if inode.fileSystem.childPolicy != .transient { directory.dentry.add(child) }
+    let notifier = inode.fileSystem.environment.notifier
+    if notifier.isActive { notifier.note(directory.inode, .IN_CREATE, name, of: inode) }
     return child
   }
 
@@ -137,6 +139,11 @@ extension FileSystemContext {
     try directory.inode.link(name, to: inode)
     inode.isLinkable = false
     directory.dentry.add(Dentry(name, inode, parent: directory.dentry))
+    let notifier = inode.fileSystem.environment.notifier
+    if notifier.isActive {
+      notifier.note(inode, .IN_ATTRIB)
+      notifier.note(directory.inode, .IN_CREATE, name, of: inode)
+    }
   }
 
   // MARK: Removing
@@ -154,6 +161,7 @@ extension FileSystemContext {
     if child.isMountPoint { throw .EBUSY }
     try directory.inode.unlink(child.name, child.inode)
     directory.dentry.remove(child)
+    noteRemoval(of: child, from: directory)
   }
 
   /// Removes an empty directory. See rmdir(2).
@@ -174,6 +182,12 @@ extension FileSystemContext {
     if child.inode.fileSystem.childPolicy == .complete, !child.hasNoChildren { throw .ENOTEMPTY }
     try directory.inode.rmdir(child.name, child.inode)
     directory.dentry.remove(child)
+    noteRemoval(of: child, from: directory)
+  }
+
+  private func noteRemoval(of child: Dentry, from directory: Path) {
+    let notifier = child.inode.fileSystem.environment.notifier
+    if notifier.isActive { notifier.noteRemoval(of: child, from: directory.inode) }
   }
 
   // MARK: Moving
@@ -241,6 +255,13 @@ extension FileSystemContext {
     if let target { to.dentry.remove(target) }
     child.move(to: to.dentry, newName)
     if exchange, let target { target.move(to: from.dentry, oldName) }
+    let notifier = child.inode.fileSystem.environment.notifier
+    guard notifier.isActive else { return }
+    notifier.noteMove(
+      of: child.inode, from: from.inode, oldName, to: to.inode, newName, replacing: exchange ? nil : target?.inode)
+    if exchange, let target {
+      notifier.noteMove(of: target.inode, from: to.inode, newName, to: from.inode, oldName, replacing: nil)
+    }
   }
 
   // MARK: Reading links

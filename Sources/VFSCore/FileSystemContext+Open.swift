@@ -63,7 +63,7 @@ extension FileSystemContext {
     let permissions = mode.permissions.subtracting(umask)
     let dentry = try create(directory, name, FileMode(.S_IFREG, permissions))
     // Not checked: who makes a file may open it, even if its mode says otherwise.
-    return try dentry.inode.open(Path(directory.mount, dentry), flags)
+    return opened(try dentry.inode.open(Path(directory.mount, dentry), flags))
   }
 
   private func openTemporary(
@@ -103,7 +103,11 @@ extension FileSystemContext {
       if inode.writerCount < 0 { throw .ETXTBSY }
     }
     let file = try inode.open(path, flags)
-    if flags.contains(.O_TRUNC), inode.isRegularFile { try inode.truncate(to: 0) }
+    _ = opened(file)
+    if flags.contains(.O_TRUNC), inode.isRegularFile {
+      try inode.truncate(to: 0)
+      path.note(.IN_MODIFY)
+    }
     return file
   }
 
@@ -119,6 +123,11 @@ extension FileSystemContext {
     guard inode.isRegularFile, !place.mount.flags.contains(.ST_NOEXEC) else { throw .EACCES }
     if requiresPermission, !inode.allows(.X_OK, credentials) { throw .EACCES }
     if inode.writerCount > 0 { throw .ETXTBSY }
-    return try inode.open(place, [.O_RDONLY, .O_LARGEFILE])
+    return opened(try inode.open(place, [.O_RDONLY, .O_LARGEFILE]))
+  }
+
+  private func opened(_ file: OpenFile) -> OpenFile {
+    file.path.note(.IN_OPEN)
+    return file
   }
 }

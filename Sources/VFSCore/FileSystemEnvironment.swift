@@ -6,6 +6,7 @@ public final class FileSystemEnvironment {
   public let frames: FrameAllocator
   public let clock: Clock
   public let devices = DeviceRegistry()
+  public let notifier = FileNotifier()
   private var nextMinor: UInt32 = 1
 
   public init(frames: FrameAllocator, clock: Clock) {

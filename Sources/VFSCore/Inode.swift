@@ -51,6 +51,8 @@ open class Inode {
   final var pipe: Pipe?
   /// Open descriptions that write; negative while the file is executed and may not be written.
   final var writerCount: Int32 = 0
+  /// Open descriptions, but for those of O_PATH.
+  final var openCount: Int32 = 0
   /// Locks of fcntl(2) and flock(2), once there are any.
   final var locks: FileLocks?
   /// Made by O_TMPFILE, so linkat(2) may give it a name although it has none.

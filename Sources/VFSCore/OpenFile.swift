@@ -25,6 +25,7 @@ open class OpenFile {
     self.flags = flags.subtracting([.O_CREAT, .O_EXCL, .O_NOCTTY, .O_TRUNC, .O_CLOEXEC])
     isWriter = flags.isWritable && inode.isRegularFile && !flags.contains(.O_PATH)
     if isWriter { inode.writerCount += 1 }
+    if !flags.contains(.O_PATH) { inode.openCount += 1 }
   }
 
   deinit {
@@ -34,6 +35,14 @@ open class OpenFile {
       watch.fileClosed()
     }
     if isWriter { inode.writerCount -= 1 }
+    if !flags.contains(.O_PATH) {
+      inode.openCount -= 1
+      let notifier = inode.fileSystem.environment.notifier
+      if notifier.isActive {
+        notifier.note(path.dentry, flags.isWritable ? .IN_CLOSE_WRITE : .IN_CLOSE_NOWRITE)
+        notifier.noteEnd(of: inode)
+      }
+    }
     inode.locks?.release(ownedBy: .description(ObjectIdentifier(self)))
   }
 

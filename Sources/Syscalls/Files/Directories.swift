@@ -31,6 +31,7 @@ private func readDirectory(
   let start = file.offset
   var records = DirectoryRecords(capacity: Int(count), format: format)
   try file.readDirectory(into: &records)
+  file.didList()
   if records.isTooSmall { throw .EINVAL }
   do throws(Errno) { try UserMemory.store(records.bytes.rawBytes, at: buffer.value) } catch {
     file.offset = start

@@ -33,7 +33,7 @@ func read(_ thread: Thread, _ descriptor: Descriptor, _ buffer: OutBuffer, _ cou
   let file = try thread.process.files.file(at: descriptor.value)
   guard file.isReadable else { throw .EBADF }
   var writer = UserWriter(buffer.address, count: try transferCount(buffer.address, count))
-  return try file.read(into: &writer, at: nil)
+  return file.didRead(try file.read(into: &writer, at: nil))
 }
 
 /// Reads at an offset. See pread(2).
@@ -43,7 +43,7 @@ func pread64(
   guard offset >= 0 else { throw .EINVAL }
   let file = try thread.process.files.file(at: descriptor.value)
   var writer = UserWriter(buffer.address, count: try transferCount(buffer.address, count))
-  return try file.read(into: &writer, at: Int64(offset))
+  return file.didRead(try file.read(into: &writer, at: Int64(offset)))
 }
 
 /// Writes to a descriptor. See write(2).
@@ -53,7 +53,9 @@ func write(_ thread: Thread, _ descriptor: Descriptor, _ buffer: InBuffer, _ cou
   var count = try transferCount(buffer.address, count)
   if thread.process.limits.fileSize != nil { count = try limitedCount(thread, file, nil, count) }
   var reader = UserReader(buffer.address, count: count)
-  do throws(Errno) { return try file.write(from: &reader, at: nil) } catch { throw writeError(thread, file, error) }
+  do throws(Errno) { return file.didWrite(try file.write(from: &reader, at: nil)) } catch {
+    throw writeError(thread, file, error)
+  }
 }
 
 /// Writes at an offset. See pwrite(2).
@@ -65,7 +67,7 @@ func pwrite64(
   var count = try transferCount(buffer.address, count)
   if thread.process.limits.fileSize != nil { count = try limitedCount(thread, file, Int64(offset), count) }
   var reader = UserReader(buffer.address, count: count)
-  do throws(Errno) { return try file.write(from: &reader, at: Int64(offset)) } catch {
+  do throws(Errno) { return file.didWrite(try file.write(from: &reader, at: Int64(offset))) } catch {
     throw writeError(thread, file, error)
   }
 }
@@ -148,7 +150,7 @@ private func read(
   // RWF_NOWAIT is for files whose every operation could tell whether it would wait: tmpfs has none.
   guard flags.isSubset(of: [.RWF_HIPRI, .RWF_DSYNC, .RWF_SYNC, .RWF_APPEND]) else { throw .EOPNOTSUPP }
   var writer = UserWriter(segments, total: total)
-  return try file.read(into: &writer, at: position)
+  return file.didRead(try file.read(into: &writer, at: position))
 }
 
 private func write(
@@ -164,7 +166,7 @@ private func write(
   if flags.contains(.RWF_APPEND), file.inode.isRegularFile { target = file.inode.size }
   var reader = UserReader(segments, total: try limitedCount(thread, file, target, total))
   let written: Int
-  do throws(Errno) { written = try file.write(from: &reader, at: target) } catch {
+  do throws(Errno) { written = file.didWrite(try file.write(from: &reader, at: target)) } catch {
     throw writeError(thread, file, error)
   }
   if let target, position == nil { file.offset = target &+ Int64(written) }
