@@ -3,7 +3,7 @@
 # Run from anywhere; needs root (for chroot), the image that `make` builds, and installs the packages that the cases
 # name. Ends with one line `N passed, N failed` over all, and a status that is not zero if any failed.
 #
-#   Tests/run-guest.sh [--filter RE] [programs|shells|differential|machines|bad-input]...
+#   Tests/run-guest.sh [--filter RE] [programs|shells|differential|share|machines|bad-input]...
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,15 +15,15 @@ while (($#)); do
     filter=(--filter "$2")
     shift
     ;;
-  programs | shells | differential | machines | bad-input) parts+=("$1") ;;
+  programs | shells | differential | share | machines | bad-input) parts+=("$1") ;;
   *)
-    echo "usage: Tests/run-guest.sh [--filter RE] [programs|shells|differential|machines|bad-input]..." >&2
+    echo "usage: Tests/run-guest.sh [--filter RE] [programs|shells|differential|share|machines|bad-input]..." >&2
     exit 2
     ;;
   esac
   shift
 done
-((${#parts[@]})) || parts=(programs shells differential machines bad-input)
+((${#parts[@]})) || parts=(programs shells differential share machines bad-input)
 
 # The tools are built when they first run: now, and not within a case's time.
 for tool in qemu-guest mkinitrd; do support/$tool -h >/dev/null || exit 1; done
@@ -58,6 +58,15 @@ for part in "${parts[@]}"; do
     ;;
   shells)
     run "shells and jobs" differential --list Tests/Differential/shells.toml --times build/differential/times-shells.json
+    ;;
+  share)
+    # A sample with the root by 9p: programs that read and write files.
+    sample=("${filter[@]}")
+    ((${#sample[@]})) ||
+      sample=(--filter '^(files|names|mmap|cp-|mv-|rm-|ln-|find-|dd-|touch-|sort-temp|sqlite3-|python-files)')
+    run "roots by 9p" Tests/Differential/run.py --install "${sample[@]}" --share \
+      --list Tests/Differential/cases.toml --list Tests/Guest/programs.toml \
+      --known Tests/Differential/known-differences-9p.toml --times build/differential/times-share.json
     ;;
   machines)
     run "machines" differential --list Tests/Guest/machines.toml --times build/differential/times-machines.json

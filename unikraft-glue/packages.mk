@@ -7,6 +7,8 @@ PACKAGES := binutils libelf-dev zlib1g-dev python3-kconfiglib
 PACKAGES += qemu-system-x86 cpio
 # To compile the test programs.
 PACKAGES += gcc g++ libc6-dev musl-tools
+# A 9P server for the host tests of the client.
+PACKAGES += diod
 
 PACKAGES_STAMP := $O/.packages
 INSTALLING := $(filter install run test check bench,$(MAKECMDGOALS))
