@@ -150,8 +150,7 @@ extension NinePClient {
       } catch {
         failure = error
       }
-      end(exchange)
-      completion(done, failure)
+      end(exchange) { completion(done, failure) }
     }
     do throws(Errno) { try send(exchange, type, message, dataCount: dataCount) } catch {
       exchange.completion = nil

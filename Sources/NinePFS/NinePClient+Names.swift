@@ -71,23 +71,43 @@ extension NinePClient {
     }
   }
 
+  /// Removes a name; where the server only has the older request, by a fid.
   func remove(_ directory: NinePFid, _ name: [UInt8], isDirectory: Bool) throws(Errno) {
-    try perform(.unlinkat) {
-      $0.put32(directory.number)
-      $0.put(name)
-      // AT_REMOVEDIR
-      $0.put32(isDirectory ? 0x200 : 0)
+    do throws(Errno) {
+      try perform(.unlinkat) {
+        $0.put32(directory.number)
+        $0.put(name)
+        // AT_REMOVEDIR
+        $0.put32(isDirectory ? 0x200 : 0)
+      }
+    } catch {
+      guard error == .EOPNOTSUPP else { throw error }
+      let fid = try walk(directory, [name])
+      // The fid is gone whatever comes of it.
+      fid.isKnown = false
+      try perform(.remove) { $0.put32(fid.number) }
     }
   }
 
+  /// Moves a name; where the server only has the older request, by a fid.
   func rename(
     _ directory: NinePFid, _ name: [UInt8], to newDirectory: NinePFid, _ newName: [UInt8]
   ) throws(Errno) {
-    try perform(.renameat) {
-      $0.put32(directory.number)
-      $0.put(name)
-      $0.put32(newDirectory.number)
-      $0.put(newName)
+    do throws(Errno) {
+      try perform(.renameat) {
+        $0.put32(directory.number)
+        $0.put(name)
+        $0.put32(newDirectory.number)
+        $0.put(newName)
+      }
+    } catch {
+      guard error == .EOPNOTSUPP else { throw error }
+      let fid = try walk(directory, [name])
+      try perform(.rename) {
+        $0.put32(fid.number)
+        $0.put32(newDirectory.number)
+        $0.put(newName)
+      }
     }
   }
 

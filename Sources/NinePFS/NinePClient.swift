@@ -94,8 +94,14 @@ final class NinePClient {
   }
 
   /// Gives an exchange back.
-  func end(_ exchange: NinePExchange) {
+  func end(_ exchange: NinePExchange) { end(exchange) {} }
+
+  /// Gives an exchange back, calls `next`, which finds it free, and then lets others have it. So what goes on in an
+  /// interrupt, where nothing may sleep, need not wait for an exchange.
+  func end(_ exchange: NinePExchange, _ next: () -> Void) {
     idle.append(exchange)
+    next()
+    if idle.isEmpty { return }
     if let fid = pendingClunks.popLast() {
       clunk(fid)
     } else {
