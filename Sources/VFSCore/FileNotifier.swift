@@ -1,4 +1,4 @@
-public import LinuxABI
+internal import LinuxABI
 
 /// Passes what happens to files on to those who watch them. See inotify(7).
 ///
