@@ -40,7 +40,7 @@ extension Machine {
     console.register(in: environment.devices, processes)
     for type in devices.types(environment) { namespace.register(type) }
     mountDefaults(context, environment)
-    mountPseudoTerminals(context, environment, processes)
+    let terminals = mountPseudoTerminals(context, environment, processes)
     mountTable(context)
     startEntropyDevice(random, devices)
     stages.mark("files")
@@ -61,7 +61,12 @@ extension Machine {
     }
     let machineFiles = MachineFiles(self, system)
     mount([UInt8]("/proc"), context) { () throws(Errno) in
-      ProcFileSystem(namespace, processes: ProcessFiles(system), machine: machineFiles, random: random)
+      let proc = ProcFileSystem(
+        namespace, processes: ProcessFiles(system), machine: machineFiles, random: random)
+      proc.controls.add("kernel/pty/max", .dynamic(get: { $0.append(decimal: terminals.limit) }, set: nil))
+      proc.controls.add("kernel/pty/nr", .dynamic(get: { $0.append(decimal: terminals.count) }, set: nil))
+      proc.controls.add("kernel/pty/reserve", .constant("0"))
+      return proc
     }
     mount([UInt8]("/sys"), context) { () throws(Errno) in
       SysFileSystem(environment, machine: machineFiles)
@@ -227,7 +232,7 @@ extension Machine {
 
   private func mountPseudoTerminals(
     _ context: FileSystemContext, _ environment: FileSystemEnvironment, _ processes: SessionProcesses
-  ) {
+  ) -> PseudoTerminals {
     let terminals = PseudoTerminals(environment, processes: processes)
     terminals.register(in: environment.devices)
     context.namespace.register(terminals.type(environment))
@@ -237,6 +242,7 @@ extension Machine {
     ) { () throws(Errno) in
       try terminals.makeFileSystem(environment, options: [UInt8]("gid=5,mode=620,ptmxmode=000"))
     }
+    return terminals
   }
 
   /// Mounts a file system at a directory, which is made if it is missing.

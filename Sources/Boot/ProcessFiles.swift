@@ -37,6 +37,7 @@ final class ProcessFile: ProcessInformation {
 
   var pid: Int32 { process.pid }
   var threadIDs: [Int32] { process.threads.map { $0.tid } }
+  func children(ofThread tid: Int32) -> [Int32] { process.children(ofThread: tid) }
   var files: FileDescriptorTable { process.files }
   var fileSystem: FileSystemContext { process.fileSystem }
   var executable: Path? { process.executable }
@@ -160,9 +161,18 @@ final class MachineFiles: MachineInformation {
   private let machine: Machine
   private let system: System
 
+  private let load: LoadAverage
+
   init(_ machine: Machine, _ system: System) {
     self.machine = machine
     self.system = system
+    let scheduler = machine.scheduler
+    load = LoadAverage(machine.timers) { scheduler.runnableCount }
+  }
+
+  func loadAverage(_ index: Int) -> UInt64 { load.hundredths(index) }
+  var faultCount: UInt64 {
+    system.processes.reduce(UInt64(0)) { $0 &+ UInt64($1.memory.minorFaults &+ $1.usage.minorFaults) }
   }
 
   var operatingSystem: [UInt8] { [UInt8]("Linux") }

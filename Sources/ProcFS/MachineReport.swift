@@ -147,13 +147,28 @@ enum MachineReport {
   }
 
   static func load(_ machine: any MachineInformation, _ text: inout TextBuffer) {
-    text.append("0.00 0.00 0.00 ")
+    for index in 0..<3 {
+      let load = machine.loadAverage(index)
+      text.append(decimal: UInt(load / 100))
+      text.append(".")
+      text.append(decimal: UInt(load % 100), width: 2, pad: UInt8(ascii: "0"))
+      text.append(" ")
+    }
     text.append(decimal: machine.runnableCount)
     text.append("/")
     text.append(decimal: machine.threadCount)
     text.append(" ")
     text.append(decimal: Int(machine.lastProcessID))
     text.append("\n")
+  }
+
+  /// /proc/vmstat: what vmstat(8) reads of it. There is no swap, and no disk to page from.
+  static func virtualMemory(_ machine: any MachineInformation, _ namespace: Namespace, _ text: inout TextBuffer) {
+    text.append("nr_free_pages ")
+    text.append(decimal: namespace.environment.frames.freeFrames)
+    text.append("\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault ")
+    text.append(decimal: UInt(machine.faultCount))
+    text.append("\npgmajfault 0\n")
   }
 
   static func statistics(_ machine: any MachineInformation, _ text: inout TextBuffer) {

@@ -6,7 +6,7 @@ internal import VFSCore
 /// The entries of /proc/PID and of /proc/PID/task/TID.
 enum ProcessFile: UInt8, CaseIterable {
   case auxv, cgroup, cmdline, comm, coredumpFilter, cwd, environ, exe, fd, fdinfo, gidMap, io, limits, maps, mountinfo
-  case mounts, oomScore, oomScoreAdj, personality, root, smaps, stat, statm, status, task, uidMap, wchan
+  case mounts, oomScore, oomScoreAdj, personality, root, smaps, stat, statm, status, task, uidMap, wchan, children
 
   var name: StaticString {
     switch self {
@@ -37,6 +37,7 @@ enum ProcessFile: UInt8, CaseIterable {
     case .task: "task"
     case .uidMap: "uid_map"
     case .wchan: "wchan"
+    case .children: "children"
     }
   }
 
@@ -88,7 +89,7 @@ final class ProcProcessDirectory: ProcDirectory {
 
   override func lookup(_ name: [UInt8]) throws(Errno) -> Inode? {
     for file in ProcessFile.allCases where ProcName.equal(name, file.name) {
-      if isThread, file == .task { return nil }
+      if file == (isThread ? .task : .children) { return nil }
       let inode: Inode
       let number = self.number + 1 + UInt64(file.rawValue)
       switch file {
@@ -109,7 +110,7 @@ final class ProcProcessDirectory: ProcDirectory {
     var position = position
     while let file = UInt8(exactly: position - 2).flatMap(ProcessFile.init(rawValue:)) {
       position += 1
-      if isThread, file == .task { continue }
+      if file == (isThread ? .task : .children) { continue }
       let number = self.number + 1 + UInt64(file.rawValue)
       guard emit(file.name.bytes, number, file.type.directoryEntryType, position) else { return }
     }
@@ -300,6 +301,11 @@ final class ProcProcessText: ProcText {
     case .status: ProcessReport.status(process, subject.tid, &text)
     case .uidMap, .gidMap: text.append("         0          0 4294967295\n")
     case .wchan: text.append("0")
+    case .children:
+      for child in process.children(ofThread: subject.tid) {
+        text.append(decimal: Int(child))
+        text.append(" ")
+      }
     case .cwd, .exe, .root, .fd, .fdinfo, .task: break
     }
   }

@@ -40,7 +40,8 @@ final class ProcRoot: ProcDirectory {
 
 /// The entries of /proc that are no processes.
 enum MachineFile: UInt8, CaseIterable {
-  case cmdline, cpuinfo, filesystems, loadavg, meminfo, mounts, sys, stat, thisProcess, thisThread, uptime, version
+  case cmdline, cpuinfo, filesystems, loadavg, meminfo, mounts, sys, stat, thisProcess, thisThread, uptime, version,
+    vmstat
 
   var name: StaticString {
     switch self {
@@ -56,6 +57,7 @@ enum MachineFile: UInt8, CaseIterable {
     case .thisThread: "thread-self"
     case .uptime: "uptime"
     case .version: "version"
+    case .vmstat: "vmstat"
     }
   }
 
@@ -148,6 +150,7 @@ final class MachineText: ProcText {
       text.append(" (swift) ")
       text.append(bytes: machine.version)
       text.append("\n")
+    case .vmstat: MachineReport.virtualMemory(machine, proc.namespace, &text)
     case .mounts, .sys, .thisProcess, .thisThread: break
     }
   }

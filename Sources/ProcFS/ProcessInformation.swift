@@ -19,6 +19,8 @@ public protocol ProcessInformation: AnyObject {
   var pid: Int32 { get }
   /// By ascending number; the first is the process's own.
   var threadIDs: [Int32] { get }
+  /// The children that a thread of it made.
+  func children(ofThread tid: Int32) -> [Int32]
   var files: FileDescriptorTable { get }
   var fileSystem: FileSystemContext { get }
   /// The program, for /proc/PID/exe.
@@ -160,6 +162,10 @@ public protocol MachineInformation: AnyObject {
   var bootTime: UInt64 { get }
   var processorCount: Int { get }
   func processor(_ index: Int) -> ProcessorInformation
+  /// Hundredths of the load's average over 1, 5 and 15 minutes.
+  func loadAverage(_ index: Int) -> UInt64
+  /// Page faults of all processes.
+  var faultCount: UInt64 { get }
   /// Threads that run or are ready, and all.
   var runnableCount: Int { get }
   var threadCount: Int { get }

@@ -7,6 +7,11 @@ internal import VFSCore
 // Reference: Linux 6.1, drivers/tty/tty_jobctrl.c and kernel/exit.c.
 
 extension UserProcess {
+  /// The numbers of the children that a thread of it made.
+  public func children(ofThread tid: Int32) -> [Int32] {
+    children.filter { $0.creatorTID == tid }.map { $0.pid }
+  }
+
   /// Whether it leads its session: it called setsid(2), or is the first.
   public var leadsSession: Bool { session == pid }
 

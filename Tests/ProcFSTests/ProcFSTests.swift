@@ -36,6 +36,7 @@ final class FakeProcess: ProcessInformation {
     result.affinity = 0b10_1111
     return result
   }
+  func children(ofThread tid: Int32) -> [Int32] { [tid + 1, tid + 2] }
   func forEachMapping(_ body: (ProcessMapping) -> Void) { mappings.forEach(body) }
   func commandLine() -> [UInt8] { Array("/bin/prog\0arg\0".utf8) }
   func environmentStrings() -> [UInt8] { Array("A=b\0".utf8) }
@@ -74,6 +75,8 @@ final class FakeMachineInformation: MachineInformation {
     processor.kilohertz = 2_400_123
     return processor
   }
+  func loadAverage(_ index: Int) -> UInt64 { [5, 120, 1234][index] }
+  var faultCount: UInt64 { 8 }
   var runnableCount: Int { 1 }
   var threadCount: Int { 3 }
   var forkCount: UInt64 { 4 }
@@ -220,7 +223,7 @@ final class FakeMachineInformation: MachineInformation {
     #expect(try context.content("/proc/self/cmdline") == "/bin/prog\0arg\0")
     #expect(try context.content("/proc/self/environ") == "A=b\0")
     #expect(try context.content("/proc/uptime") == "12.34 2.00\n")
-    #expect(try context.content("/proc/loadavg") == "0.00 0.00 0.00 1/3 5\n")
+    #expect(try context.content("/proc/loadavg") == "0.05 1.20 12.34 1/3 5\n")
     #expect(try context.content("/proc/version") == "Linux version 6.1.0 (swift) #1 SMP\n")
     #expect(try context.content("/proc/cmdline") == "-- /bin/prog\n")
     #expect(try context.content("/proc/filesystems") == "nodev\trootfs\nnodev\tproc\n")
