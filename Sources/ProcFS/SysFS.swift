@@ -45,18 +45,29 @@ public final class SysFileSystem: FileSystem {
               }
             }, set: nil)))
     }
-    /// A value of one processor's topology: each is a core of its own in the one package.
-    func addTopology(_ name: StaticString, _ index: Int, _ value: StaticString?) {
+    /// A mask of processors: of one processor's topology, or of the whole machine.
+    @inline(never)
+    func addMask(_ path: StaticString, _ index: Int?, _ bits: Range<Int>) {
+      var name = TextBuffer()
+      name.append("devices/system/")
+      if let index {
+        name.append("cpu/cpu")
+        name.append(decimal: index)
+        name.append("/topology/")
+      }
+      name.append(path)
+      entries.append(
+        .init(path: name.bytes, value: .dynamic(get: { appendMask(bits, of: count, &$0) }, set: nil)))
+    }
+    /// A number or list of one processor's topology.
+    @inline(never)
+    func addTopology(_ name: StaticString, _ index: Int, _ value: Int) {
       var path = TextBuffer()
       path.append("devices/system/cpu/cpu")
       path.append(decimal: index)
       path.append("/topology/")
       path.append(name)
-      entries.append(
-        .init(
-          path: path.bytes,
-          value: .dynamic(
-            get: { if let value { $0.append(value) } else { $0.append(decimal: index) } }, set: nil)))
+      entries.append(.init(path: path.bytes, value: .dynamic(get: { $0.append(decimal: value) }, set: nil)))
     }
     for path in ["block/", "bus/", "class/", "dev/", "firmware/", "fs/", "module/", "power/"] as [StaticString] {
       add(path)
@@ -67,12 +78,18 @@ public final class SysFileSystem: FileSystem {
     add("devices/system/cpu/offline")
     add("devices/system/cpu/isolated")
     add("devices/system/cpu/kernel_max", "8191")
+    // Each processor is a core of its own in the one package.
     for index in 0..<count {
-      addTopology("core_id", index, nil)
-      addTopology("physical_package_id", index, "0")
-      addTopology("thread_siblings_list", index, nil)
-      addTopology("core_cpus_list", index, nil)
+      addTopology("core_id", index, index)
+      addTopology("physical_package_id", index, 0)
+      addTopology("thread_siblings_list", index, index)
+      addTopology("core_cpus_list", index, index)
+      addMask("thread_siblings", index, index..<index + 1)
+      addMask("core_cpus", index, index..<index + 1)
+      addMask("core_siblings", index, 0..<count)
+      addMask("package_cpus", index, 0..<count)
     }
+    addMask("node/node0/cpumap", nil, 0..<count)
     addList("devices/system/node/online")
     addList("devices/system/node/possible")
     addList("devices/system/node/node0/cpulist")
@@ -84,5 +101,19 @@ public final class SysFileSystem: FileSystem {
     add("kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "0")
     add("kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "0")
     return entries
+  }
+
+  /// Bits as Linux writes them: words of 32, the highest first, with commas between them.
+  private static func appendMask(_ bits: Range<Int>, of count: Int, _ text: inout TextBuffer) {
+    var word = (count - 1) / 32
+    var width = ((count - 1) % 32 + 4) / 4
+    while word >= 0 {
+      var value: UInt = 0
+      for bit in 0..<32 where bits.contains(word * 32 + bit) { value |= 1 << UInt(bit) }
+      text.append(hex: value, width: width)
+      if word > 0 { text.append(",") }
+      width = 8
+      word -= 1
+    }
   }
 }

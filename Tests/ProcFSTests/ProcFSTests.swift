@@ -103,6 +103,9 @@ final class FakeMachineInformation: MachineInformation {
     #expect(try context.content("/devices/system/cpu/offline") == "\n")
     #expect(try context.content("/devices/system/cpu/cpu1/topology/core_id") == "1\n")
     #expect(try context.content("/devices/system/cpu/cpu1/topology/physical_package_id") == "0\n")
+    #expect(try context.content("/devices/system/cpu/cpu1/topology/thread_siblings") == "2\n")
+    #expect(try context.content("/devices/system/cpu/cpu1/topology/core_siblings") == "3\n")
+    #expect(try context.content("/devices/system/node/node0/cpumap") == "3\n")
     #expect(try context.content("/kernel/mm/transparent_hugepage/enabled") == "[always] madvise never\n")
     // What cgroup-aware runtimes look for is not there.
     #expect(try context.open("/fs").names() == [".", ".."])
