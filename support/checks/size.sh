@@ -5,12 +5,12 @@
 # goal without network and disks       450,000  180,000
 # goal with everything                 900,000  350,000
 # before threads, fork, 9p, sockets    655,536  330,985   with what docs/decisions/0002 lists
-# with them                            800,080  407,766
+# with them                            812,880  399,152   (856,080 with inotify and what came along)
 #
 # The budget only keeps the image from growing unnoticed: lower it whenever something was won.
 source "$(dirname "$0")/common.sh"
-budget_stripped=830000
-budget_compressed=422000
+budget_stripped=870000
+budget_compressed=428000
 need "$IMAGE" "$IMAGE.gz" "$IMAGE.dbg"
 
 status=0
