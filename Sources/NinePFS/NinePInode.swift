@@ -125,7 +125,8 @@ final class NinePInode: Inode {
     mode = FileMode(rawValue: mode.rawValue & 0o170000 | attributes.mode & 0o7777)
     uid = attributes.uid
     gid = attributes.gid
-    linkCount = UInt32(clamping: attributes.linkCount)
+    // With room to count on, whatever a server says.
+    linkCount = min(UInt32(clamping: attributes.linkCount), UInt32.max / 2)
     device = DeviceNumber(encoded: attributes.device)
     storedBlocks = attributes.blocks
     accessTime = max(accessTime, attributes.accessTime)
