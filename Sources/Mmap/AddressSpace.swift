@@ -578,20 +578,22 @@ public final class AddressSpace {
       newLength <= AddressLayoutPlan.userEnd
     else { throw .EINVAL }
     if flags.contains(.MREMAP_DONTUNMAP), oldLength != newLength { throw .EINVAL }
+    guard oldLength <= UserAddress.limit, old <= UserAddress.limit - oldLength else { throw .EINVAL }
+    if flags.contains(.MREMAP_FIXED) {
+      guard newAddress & UInt(pageSize - 1) == 0, newAddress <= AddressLayoutPlan.userEnd - newLength,
+        newAddress >= old + oldLength || old >= newAddress + newLength
+      else { throw .EINVAL }
+    }
     guard let area = area(at: old) else { throw .EFAULT }
+    if case .pages(_, _, let offset) = area.backing, (offset + UInt64(old - area.start)).addingReportingOverflow(UInt64(newLength)).overflow {
+      throw .EINVAL
+    }
     // An old length of zero duplicates a shared mapping.
     if oldLength == 0 {
       guard area.isShared else { throw .EINVAL }
       let start = try target(newLength, flags, newAddress)
       insert(area.copy(start, start + newLength, from: old))
       return start
-    }
-    guard old <= UserAddress.limit - oldLength else { throw .EINVAL }
-    if flags.contains(.MREMAP_FIXED) {
-      guard newAddress & UInt(pageSize - 1) == 0, newAddress <= AddressLayoutPlan.userEnd - newLength else {
-        throw .EINVAL
-      }
-      guard newAddress >= old + oldLength || old >= newAddress + newLength else { throw .EINVAL }
     }
     if !flags.contains(.MREMAP_FIXED), !flags.contains(.MREMAP_DONTUNMAP) {
       if newLength <= oldLength {

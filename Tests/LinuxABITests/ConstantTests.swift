@@ -13,8 +13,9 @@ import Testing
 
   /// The types whose names only glibc's headers have.
   static let libcTypes: Set<String> = [
-    "AccessMode", "DirectoryEntryType", "EventFDFlags", "ResourceUsageWho", "SignalFDFlags", "SpliceFlags",
-    "StatfsFlags", "TimerFDFlags", "TimerFDSetFlags", "UnmountFlags", "UtimeNanoseconds",
+    "AccessMode", "AddressFamily", "ControlMessageType", "DirectoryEntryType", "EventFDFlags", "MessageFlags",
+    "ResourceUsageWho", "ShutdownHow", "SignalFDFlags", "SocketLevel", "SocketOption", "SocketType",
+    "SocketTypeArgument", "SpliceFlags", "StatfsFlags", "TimerFDFlags", "TimerFDSetFlags", "UnmountFlags", "UtimeNanoseconds",
   ]
 
   /// Names that no header for programs has, or that are newer than Debian 12's headers.

@@ -173,7 +173,7 @@ import Testing
     // INIT_C_CC of Linux.
     let expected: [UInt8] = [3, 0o34, 0o177, 0o25, 4, 0, 1, 0, 0o21, 0o23, 0o32, 0, 0o22, 0o17, 0o27, 0o26, 0, 0, 0]
     #expect(cc.indices.map { cc[$0] } == expected)
-    #expect(Termios.initial.c_cflag.rawValue == 0o2277 && Termios.initial.c_lflag.rawValue == 0o105073)
+    #expect(Termios.initial.c_cflag.rawValue == 0o277 && Termios.initial.c_lflag.rawValue == 0o105073)
   }
 
   @Test func signals() throws {

@@ -1,0 +1,178 @@
+// Calls every system call with random, boundary and hostile arguments from processes that come and go. The kernel must
+// not panic, hang or lose memory; what the calls return does not matter.
+//
+//   syscall-fuzz SEED CALLS
+//
+// Only in the guest: the first process may kill everything else there, and nothing of value is at stake. Elsewhere it
+// says so by saying the same.
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysinfo.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define HIGHEST 462
+#define CALLS_OF_A_CHILD 2000
+#define PLACE "/tmp/fuzz"
+
+static uint64_t state;
+static uint64_t next(void) {
+  state ^= state << 13;
+  state ^= state >> 7;
+  return state ^= state << 17;
+}
+
+static char *buffer; // two pages, then one that is not mapped
+static char *constant; // read-only
+static const char *const names[] = {"a", "b/c", "", "/", ".", "..", "/proc/self/maps", "/dev/null", "/dev/zero", "d"};
+
+static long argument(void) {
+  switch (next() % 24) {
+  case 0: return 0;
+  case 1: return 1;
+  case 2: return -1;
+  case 3: return (long)next();
+  case 4: return (int)next();
+  case 5: return (long)(next() % 4096);
+  case 6: return 4096l << next() % 20;
+  case 7: return 1l << next() % 64;
+  case 8: return (1l << next() % 64) - 1;
+  case 9: return LONG_MIN;
+  case 10: return 0x7fffffff;
+  case 11: return 0x7f8000000000; // the kernel's
+  case 12: return 0x7f8000000000 - (long)(next() % 64);
+  case 13: return (long)0xffff800000000000;
+  case 14: return 0x800000000000; // not canonical
+  case 15: return (long)constant;
+  case 16: return (long)(buffer + 8192 - next() % 16); // runs over the end
+  case 17: return (long)names[next() % 10];
+  case 18: return -100; // AT_FDCWD
+  case 19: return (long)(next() % 24); // a descriptor, or none
+  default: return (long)(buffer + next() % 8192);
+  }
+}
+
+// Calls that would end the round, or reach a process that is none of the fuzzer's.
+static int is_allowed(long number) {
+  switch (number) {
+  case SYS_exit: case SYS_exit_group: case SYS_reboot: case SYS_kill: case SYS_tkill: case SYS_tgkill:
+  case SYS_rt_sigqueueinfo: case SYS_rt_tgsigqueueinfo: case SYS_pidfd_send_signal: case SYS_rt_sigreturn:
+  // The place is left as it was found.
+  case SYS_chroot: case SYS_pivot_root: case SYS_mount: case SYS_umount2: case SYS_shmget: case SYS_msgget:
+  case SYS_semget: case SYS_mq_open: case SYS_settimeofday: case SYS_clock_settime: case SYS_sethostname:
+  case SYS_setdomainname: case SYS_unlink: case SYS_unlinkat: case SYS_rmdir: case SYS_rename: case SYS_renameat:
+  case SYS_renameat2: case SYS_adjtimex: case SYS_clock_adjtime:
+    return 0;
+  }
+  return 1;
+}
+
+static void work(void) {
+  if (mkdir(PLACE, 0755) && errno != EEXIST) _exit(2);
+  if (chdir(PLACE)) _exit(2);
+  struct rlimit_like { unsigned long soft, hard; } files = {1 << 20, 1 << 20}, space = {256 << 20, 256 << 20};
+  syscall(SYS_prlimit64, 0, 1 /* RLIMIT_FSIZE */, &files, NULL);
+  syscall(SYS_prlimit64, 0, 9 /* RLIMIT_AS */, &space, NULL);
+  int ends[2];
+  if (pipe(ends) == 0) {}
+  for (int i = 0; i < CALLS_OF_A_CHILD; i++) {
+    long number = (long)(next() % HIGHEST);
+    if (!is_allowed(number)) continue;
+    if (next() % 8 == 0)
+      for (int j = 0; j < 64; j++) ((uint64_t *)buffer)[j] = next() % 3 ? (uint64_t)argument() : next();
+    long a[6];
+    for (int j = 0; j < 6; j++) a[j] = argument();
+    long result = syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+    int is_child = result == 0 && (number == SYS_fork || number == SYS_vfork || number == SYS_clone || number == SYS_clone3);
+    if (is_child) _exit(0);
+  }
+  _exit(0);
+}
+
+static void clear(const char *path) {
+  DIR *directory = opendir(path);
+  if (!directory) return;
+  for (struct dirent *entry; (entry = readdir(directory));) {
+    if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
+    char name[8192];
+    snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
+    if (unlink(name)) {
+      clear(name);
+      rmdir(name);
+    }
+  }
+  closedir(directory);
+}
+
+// Ends whatever the round left behind: its children's children are this process's now.
+static void sweep(void) {
+  do {
+    kill(-1, SIGKILL);
+  } while (wait(NULL) > 0);
+  chmod(PLACE, 0755);
+  clear(PLACE);
+  rmdir(PLACE);
+}
+
+static long free_pages(void) {
+  struct sysinfo info;
+  sysinfo(&info);
+  return (long)(info.freeram / 4096);
+}
+
+int main(int count, char **values) {
+  if (count != 3) return 2;
+  if (getpid() != 1) {
+    puts("no memory lost");
+    return 0;
+  }
+  uint64_t seed = strtoull(values[1], NULL, 0);
+  long rounds = strtol(values[2], NULL, 0) / CALLS_OF_A_CHILD;
+  buffer = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  munmap(buffer + 8192, 4096);
+  constant = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+  sigset_t child;
+  sigemptyset(&child);
+  sigaddset(&child, SIGCHLD);
+  sigprocmask(SIG_BLOCK, &child, NULL);
+  int null = open("/dev/null", O_RDWR);
+
+  long before = 0;
+  for (long round = 0; round < rounds; round++) {
+    // The first rounds fill caches.
+    if (round == rounds / 4) before = free_pages();
+    state = (seed + 1) * 0x9e3779b97f4a7c15ull + (uint64_t)round * 0xbf58476d1ce4e5b9ull + 1;
+    pid_t pid = fork();
+    if (pid < 0) {
+      perror("fork");
+      return 1;
+    }
+    if (pid == 0) {
+      dup2(null, 0);
+      dup2(null, 1);
+      dup2(null, 2);
+      work();
+    }
+    // A child that waits for what never comes is ended.
+    const struct timespec limit = {0, 300000000};
+    sigtimedwait(&child, NULL, &limit);
+    sweep();
+  }
+  long lost = before - free_pages();
+  if (lost > 256) printf("%ld pages lost\n", lost);
+  else puts("no memory lost");
+  return 0;
+}
