@@ -74,8 +74,18 @@ func msync(_ thread: Thread, _ address: Address, _ length: UInt, _ flags: Flags<
 
 /// Says which pages are in memory. See mincore(2).
 func mincore(_ thread: Thread, _ address: Address, _ length: UInt, _ result: Address) throws(Errno) -> Int {
-  let residency = try thread.process.memory.residency(address.value, length: length)
-  try UserMemory.store(residency.rawBytes, at: result.value)
+  guard address.value & UInt(pageSize - 1) == 0 else { throw .EINVAL }
+  let memory = thread.process.memory
+  // In pieces, as the kernel's own buffer has an end.
+  var done: UInt = 0
+  repeat {
+    let piece = min(length - done, 4096 << pageShift)
+    let (start, overflow) = address.value.addingReportingOverflow(done)
+    if overflow { throw .ENOMEM }
+    let residency = try memory.residency(start, length: piece)
+    try UserMemory.store(residency.rawBytes, at: result.value &+ done >> pageShift)
+    done += piece
+  } while done < length
   return 0
 }
 

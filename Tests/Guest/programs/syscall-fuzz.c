@@ -36,6 +36,7 @@ static uint64_t next(void) {
 
 static char *buffer; // two pages, then one that is not mapped
 static char *constant; // read-only
+static volatile long *made; // calls, of all children
 static const char *const names[] = {"a", "b/c", "", "/", ".", "..", "/proc/self/maps", "/dev/null", "/dev/zero", "d"};
 
 static long argument(void) {
@@ -94,6 +95,7 @@ static void work(void) {
       for (int j = 0; j < 64; j++) ((uint64_t *)buffer)[j] = next() % 3 ? (uint64_t)argument() : next();
     long a[6];
     for (int j = 0; j < 6; j++) a[j] = argument();
+    ++*made;
     long result = syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
     int is_child = result == 0 && (number == SYS_fork || number == SYS_vfork || number == SYS_clone || number == SYS_clone3);
     if (is_child) _exit(0);
@@ -139,10 +141,11 @@ int main(int count, char **values) {
     return 0;
   }
   uint64_t seed = strtoull(values[1], NULL, 0);
-  long rounds = strtol(values[2], NULL, 0) / CALLS_OF_A_CHILD;
+  long calls = strtol(values[2], NULL, 0);
   buffer = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   munmap(buffer + 8192, 4096);
   constant = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  made = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
   sigset_t child;
   sigemptyset(&child);
@@ -151,9 +154,12 @@ int main(int count, char **values) {
   int null = open("/dev/null", O_RDWR);
 
   long before = 0;
-  for (long round = 0; round < rounds; round++) {
+  for (long round = 0, last = 0; last < calls; round++) {
     // The first rounds fill caches.
-    if (round == rounds / 4) before = free_pages();
+    if (before == 0 && *made > calls / 4) before = free_pages();
+    // A child may write there too.
+    if (*made < last || *made > last + CALLS_OF_A_CHILD) *made = last + 1;
+    last = *made;
     state = (seed + 1) * 0x9e3779b97f4a7c15ull + (uint64_t)round * 0xbf58476d1ce4e5b9ull + 1;
     pid_t pid = fork();
     if (pid < 0) {
