@@ -156,9 +156,8 @@ public final class Thread: Task {
 
   /// Does what belongs to the end of a thread: the last one ends the process.
   private func end(_ status: ExitStatus) {
-    if tid == process.pid { process.leaderStatus = status }
     releaseFutexes()
-    process.threadEnded(self)
+    process.threadEnded(self, status)
   }
 
   /// exit(2): ends this thread only, on its way out of the kernel.

@@ -5,7 +5,7 @@ internal import VFSCore
 
 extension UserProcess {
   /// A thread has ended; with the last one the process does.
-  func threadEnded(_ thread: Thread) {
+  func threadEnded(_ thread: Thread, _ lastStatus: ExitStatus) {
     usage.endedThreadTime &+= thread.cpuTime
     threads.removeAll { $0 === thread }
     system.unregister(thread)
@@ -13,7 +13,7 @@ extension UserProcess {
       threadsChanged.wakeAll()
       return
     }
-    let status = pendingExit ?? leaderStatus ?? .exited(0)
+    let status = pendingExit ?? lastStatus
     // From here on nobody may send signals that would stop the end.
     pendingExit = status
     if pid == 1 { system.machineExit?(status) }
@@ -60,7 +60,6 @@ extension UserProcess {
     system.unregister(thread)
     thread.tid = pid
     system.register(thread)
-    leaderStatus = nil
   }
 
   /// Gives the process a copy of what it has in common with another by CLONE_FILES or CLONE_FS. See unshare(2).

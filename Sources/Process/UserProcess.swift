@@ -56,8 +56,6 @@ public final class UserProcess {
   public internal(set) var exitStatus: ExitStatus?
   /// exit_group(2) or a deadly signal has begun: every thread ends when it next leaves the kernel.
   var pendingExit: ExitStatus?
-  /// How the first thread ended, if it has.
-  var leaderStatus: ExitStatus?
   /// Woken when a child changes its state, when a thread ends, and when the process itself ends.
   let childrenChanged = WaitQueue()
   let threadsChanged = WaitQueue()
