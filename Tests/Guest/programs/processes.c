@@ -3,8 +3,6 @@
 #define _GNU_SOURCE
 #include "../check.h"
 
-#include <linux/futex.h>
-#include <linux/sched.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -15,7 +13,18 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-static int pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+// Not in the headers of every C library.
+#define FUTEX_WAIT 0
+#define FUTEX_WAKE 1
+#define P_PIDFD_ ((idtype_t)3)
+#ifndef CLONE_PIDFD
+#define CLONE_PIDFD 0x1000
+#endif
+struct clone_arguments {
+  uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
+};
+
+static int pidfd_open(pid_t pid) { return (int)syscall(434, pid, 0); }
 
 static void statuses(void) {
   int status = 0;
@@ -173,10 +182,10 @@ static void futexes(void) {
 
 static void descriptors(void) {
   int fd = -1;
-  struct clone_args arguments = {.flags = CLONE_PIDFD, .pidfd = (unsigned long)&fd, .exit_signal = SIGCHLD};
+  struct clone_arguments arguments = {.flags = CLONE_PIDFD, .pidfd = (unsigned long)&fd, .exit_signal = SIGCHLD};
   int gate[2];
   CHECK(pipe(gate) == 0);
-  pid_t pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
+  pid_t pid = (pid_t)syscall(435, &arguments, sizeof arguments);
   if (pid == 0) {
     char byte;
     read(gate[0], &byte, 1);
@@ -185,18 +194,18 @@ static void descriptors(void) {
   CHECK(pid > 0 && fd >= 0);
   struct pollfd wait = {.fd = fd, .events = POLLIN};
   CHECK(poll(&wait, 1, 0) == 0);
-  CHECK(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0) == 0);
-  int copy = (int)syscall(SYS_pidfd_getfd, fd, gate[1], 0);
+  CHECK(syscall(424, fd, 0, NULL, 0) == 0);
+  int copy = (int)syscall(438, fd, gate[1], 0);
   CHECK(copy >= 0 && write(copy, "x", 1) == 1);
   CHECK(poll(&wait, 1, -1) == 1 && wait.revents == POLLIN);
   siginfo_t info;
-  CHECK(waitid(P_PIDFD, (id_t)fd, &info, WEXITED) == 0 && info.si_status == 9);
-  CHECK_ERRNO(syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0), ESRCH);
+  CHECK(waitid(P_PIDFD_, (id_t)fd, &info, WEXITED) == 0 && info.si_status == 9);
+  CHECK_ERRNO(syscall(424, fd, SIGTERM, NULL, 0), ESRCH);
   CHECK_ERRNO(pidfd_open(pid), ESRCH);
   CHECK_ERRNO(pidfd_open(-1), EINVAL);
   arguments.flags = CLONE_THREAD;
-  CHECK_ERRNO(syscall(SYS_clone3, &arguments, sizeof arguments), EINVAL);
-  CHECK_ERRNO(syscall(SYS_clone3, &arguments, 40), EINVAL);
+  CHECK_ERRNO(syscall(435, &arguments, sizeof arguments), EINVAL);
+  CHECK_ERRNO(syscall(435, &arguments, 40), EINVAL);
   CHECK_ERRNO(syscall(SYS_clone, CLONE_SIGHAND | SIGCHLD, 0, 0, 0, 0), EINVAL);
   close(fd);
   close(copy);
