@@ -328,6 +328,7 @@ static void limits(void) {
   pid_t pid = fork();
   if (pid == 0) {
     if (setresuid(12345, 12345, 12345)) _exit(1);
+    pid_t made_pids[10];
     struct rlimit limit = {3, 3};
     if (setrlimit(RLIMIT_NPROC, &limit)) _exit(2);
     int made = 0;
@@ -336,17 +337,17 @@ static void limits(void) {
       if (child == 0)
         for (;;) pause();
       if (child < 0) break;
-      made++;
+      made_pids[made++] = child;
     }
     int error = errno;
-    signal(SIGTERM, SIG_IGN);
-    kill(0, SIGTERM);
+    for (int i = 0; i < made; i++) {
+      kill(made_pids[i], SIGKILL);
+      waitpid(made_pids[i], NULL, 0);
+    }
     _exit(made == 2 && error == EAGAIN ? 0 : 3);
   }
-  setpgid(pid, pid);
   int status;
   CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0);
-  kill(-pid, SIGKILL);
 }
 
 static void many(void) {
