@@ -38,7 +38,7 @@ extension [ExtendedAttribute] {
   /// See `Inode.attribute`.
   func value(_ name: [UInt8], of inode: Inode) throws(Errno) -> [UInt8] {
     switch AttributeKind(name) {
-    case .trusted, .security:
+    case .user, .trusted, .security:
       for attribute in self where attribute.name == name { return attribute.value }
       throw .ENODATA
     case .accessList, .defaultList: throw inode.isSymbolicLink ? .EOPNOTSUPP : .ENODATA
@@ -51,7 +51,7 @@ extension [ExtendedAttribute] {
     _ name: [UInt8], _ value: [UInt8]?, _ flags: ExtendedAttributeFlags, of inode: Inode
   ) throws(Errno) {
     switch AttributeKind(name) {
-    case .trusted, .security: break
+    case .user, .trusted, .security: break
     case .accessList:
       if inode.isSymbolicLink { throw .EOPNOTSUPP }
       if let value, !value.isEmpty { try inode.setAccessList(value) }
@@ -68,8 +68,9 @@ extension [ExtendedAttribute] {
       if let value { self[present].value = value } else { remove(at: present) }
     } else {
       guard let value, !flags.contains(.XATTR_REPLACE) else { throw .ENODATA }
-      // The newest first, as tmpfs lists them.
-      insert(ExtendedAttribute(name: name, value: value), at: 0)
+      // By descending name, as tmpfs lists them since Linux 6.6, which also brought it the user's attributes.
+      let place = firstIndex { $0.name.lexicographicallyPrecedes(name) } ?? count
+      insert(ExtendedAttribute(name: name, value: value), at: place)
     }
     inode.didChange()
   }
@@ -157,6 +158,12 @@ extension FileSystemContext {
       if isWriting, !credentials.isPrivileged, credentials.userID != inode.uid { throw .EPERM }
     case .user:
       if !inode.isRegularFile, !inode.isDirectory { throw isWriting ? .EPERM : .ENODATA }
+      // In a directory where only owners may delete, only they may set attributes of its own.
+      if isWriting, inode.isDirectory, inode.mode.contains(.S_ISVTX), !credentials.isPrivileged,
+        credentials.userID != inode.uid
+      {
+        throw .EPERM
+      }
       if !inode.allows(isWriting ? .W_OK : .R_OK, credentials) { throw .EACCES }
     case nil: break
     }
