@@ -15,7 +15,7 @@
 #define CSHIMS_TSS 0x40
 
 // What Swift allocates from until the frames are known: the command line, the memory map.
-#define CSHIMS_EARLY_HEAP_SIZE 32768
+#define CSHIMS_EARLY_HEAP_SIZE 131072
 
 // struct cshims_cpu
 #define CSHIMS_CPU_SELF 0
