@@ -87,6 +87,8 @@ final class ProcProcessDirectory: ProcDirectory {
     subject.own(self)
   }
 
+  override var processID: Int32? { isThread ? nil : subject.process.pid }
+
   override func lookup(_ name: [UInt8]) throws(Errno) -> Inode? {
     for file in ProcessFile.allCases where ProcName.equal(name, file.name) {
       if file == (isThread ? .task : .children) { return nil }

@@ -1,3 +1,6 @@
+// Names are spelled as in Linux, so that grep and the man pages work.
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 internal import Kernel
 internal import LinuxABI
 internal import Mmap
@@ -20,6 +23,9 @@ let memorySyscalls: [Syscall] = [
   Syscall(151, "mlockall", .none, mlockall),
   Syscall(152, "munlockall", .none, munlockall),
   Syscall(325, "mlock2", .none, mlock2),
+  Syscall(329, "pkey_mprotect", .none, pkey_mprotect),
+  Syscall(330, "pkey_alloc", pkey_alloc),
+  Syscall(331, "pkey_free", .none, pkey_free),
 ]
 
 /// Maps files or memory. See mmap(2).
@@ -45,6 +51,21 @@ func mprotect(_ thread: Thread, _ address: Address, _ length: UInt, _ protection
   try thread.process.memory.protect(address.value, length: length, protection.value)
   return 0
 }
+
+/// Changes the protection of pages, with a key that there is none of; -1 is no key. See pkey_mprotect(2).
+func pkey_mprotect(
+  _ thread: Thread, _ address: Address, _ length: UInt, _ protection: Flags<MemoryProtection>, _ key: Int32
+) throws(Errno) -> Int {
+  guard key == -1 else { throw .EINVAL }
+  return try mprotect(thread, address, length, protection)
+}
+
+/// Allocates a protection key. Linux fails so on an x86 processor without protection keys, whatever the man page says.
+/// See pkey_alloc(2).
+func pkey_alloc(_ thread: Thread, _ flags: UInt, _ rights: UInt) throws(Errno) -> Int { throw .EINVAL }
+
+/// Frees a protection key. See pkey_free(2).
+func pkey_free(_ thread: Thread, _ key: Int32) throws(Errno) -> Int { throw .EINVAL }
 
 /// Unmaps. See munmap(2).
 func munmap(_ thread: Thread, _ address: Address, _ length: UInt) throws(Errno) -> Int {

@@ -219,12 +219,21 @@ func pidfd_open(_ thread: Thread, _ pid: Int32, _ flags: UInt32) throws(Errno) -
   return Int(try process.files.insert(file, closeOnExec: true))
 }
 
+/// The process that a descriptor names: pidfd_send_signal(2) takes directories of /proc too, as the first of the family.
+private func signalTarget(_ thread: Thread, _ fd: Int32) throws(Errno) -> UserProcess {
+  let file = try thread.process.files.file(at: fd)
+  if let file = file as? PidFD { return file.process }
+  guard let pid = file.inode.processID else { throw .EBADF }
+  guard let target = thread.process.system.process(pid) else { throw .ESRCH }
+  return target
+}
+
 /// Sends a signal to a process by its descriptor. See pidfd_send_signal(2).
 func pidfd_send_signal(
   _ thread: Thread, _ descriptor: Descriptor, _ number: SignalNumber, _ source: In<SigInfo>, _ flags: UInt32
 ) throws(Errno) -> Int {
   guard flags == 0 else { throw .EINVAL }
-  let target = try pidFD(thread, descriptor.value).process
+  let target = try signalTarget(thread, descriptor.value)
   let sender = thread.process
   guard let given = try source.loadIfPresent() else {
     let signal = try sender.check(target, number)

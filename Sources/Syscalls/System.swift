@@ -230,7 +230,7 @@ func sched_rr_get_interval(_ thread: Thread, _ tid: Int32, _ result: Out<Timespe
 func sched_setaffinity(_ thread: Thread, _ tid: Int32, _ size: UInt32, _ mask: UserPointer<UInt8>) throws(Errno) -> Int
 {
   let first = size == 0 ? 0 : try mask.load()
-  _ = try target(thread, tid)
+  guard tid == 0 || thread.process.system.thread(tid) != nil else { throw .ESRCH }
   guard first & 1 != 0 else { throw .EINVAL }
   return 0
 }
@@ -240,7 +240,7 @@ func sched_getaffinity(_ thread: Thread, _ tid: Int32, _ size: UInt32, _ mask: U
   -> Int
 {
   guard size >= 8, size & 7 == 0 else { throw .EINVAL }
-  _ = try target(thread, tid)
+  guard tid == 0 || thread.process.system.thread(tid) != nil else { throw .ESRCH }
   try mask.store(1)
   return 8
 }

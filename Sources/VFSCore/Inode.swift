@@ -237,6 +237,9 @@ open class Inode {
   /// Where it leads.
   open func readLink() throws(Errno) -> [UInt8] { throw .EINVAL }
 
+  /// The process whose directory in /proc this is: such a directory's descriptor names it, as a pidfd does.
+  open var processID: Int32? { nil }
+
   /// For the links of /proc that lead to a file by themselves and not by their text: where to. Else nil.
   open func magicLink() throws(Errno) -> Path? { nil }
 

@@ -180,6 +180,11 @@ func fcntl(
   // SIGIO is sent to nobody, and nobody is notified of anything.
   case .F_GETOWN, .F_GETSIG: return 0
   case .F_GETLEASE: return Int(RecordLockType.F_UNLCK.rawValue)
+  case .F_NOTIFY:
+    // No events take back what was asked for before: nothing, as dnotify is configured out.
+    let multiShot: UInt = 0x8000_0000
+    guard argument & ~multiShot != 0 else { return 0 }
+    throw file.inode.isDirectory ? .EINVAL : .ENOTDIR
   case .F_GET_RW_HINT, .F_GET_FILE_RW_HINT:
     try UserMemory.store(UInt64(0), at: argument)
     return 0
