@@ -3,7 +3,8 @@
 # Run from anywhere; needs root (for chroot), the image that `make` builds, and installs the packages that the cases
 # name. Ends with one line `N passed, N failed` over all, and a status that is not zero if any failed.
 #
-#   Tests/run-guest.sh [--filter RE] [programs|shells|differential|share|machines|bad-input]...
+#   Tests/run-guest.sh [--filter RE] [programs|shells|differential|share|machines|bad-input|runtimes|cpython]...
+#   Tests/run-guest.sh [--filter RE] long     # the whole suites, as `make test-long` does
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,15 +16,15 @@ while (($#)); do
     filter=(--filter "$2")
     shift
     ;;
-  programs | shells | differential | share | machines | bad-input) parts+=("$1") ;;
+  programs | shells | differential | share | machines | bad-input | runtimes | cpython | long) parts+=("$1") ;;
   *)
-    echo "usage: Tests/run-guest.sh [--filter RE] [programs|shells|differential|share|machines|bad-input]..." >&2
+    echo "usage: Tests/run-guest.sh [--filter RE] [programs|shells|differential|share|machines|bad-input|runtimes|cpython|long]..." >&2
     exit 2
     ;;
   esac
   shift
 done
-((${#parts[@]})) || parts=(programs shells differential share machines bad-input)
+((${#parts[@]})) || parts=(programs shells differential share machines bad-input runtimes cpython)
 
 # The tools are built when they first run: now, and not within a case's time.
 for tool in qemu-guest mkinitrd; do support/$tool -h >/dev/null || exit 1; done
@@ -45,10 +46,22 @@ run() {
   passed=$((passed + ${numbers% *})) failed=$((failed + ${numbers#* }))
 }
 
+# runtimes LIST MAKE-TARGET runs one list of Tests/Runtimes: what it compiles needs its packages first.
+runtimes() {
+  differential --guest install --list "Tests/Runtimes/$1.toml"
+  make -s -f Tests/Runtimes/Makefile O=build/runtimes "$2" || exit 1
+  differential --list "Tests/Runtimes/$1.toml" --times "build/differential/times-runtimes-$1.json"
+}
 differential() { Tests/Differential/run.py --install "${filter[@]}" "$@"; }
 
 for part in "${parts[@]}"; do
   case $part in
+  runtimes) run "runtimes and compilers" runtimes quick quick ;;
+  cpython) run "a sample of CPython's tests" Tests/CPython/run.py --install --sample ;;
+  long)
+    run "runtimes and compilers" runtimes long all
+    run "CPython's tests" Tests/CPython/run.py --install
+    ;;
   differential) run "programs of Debian" differential --times build/differential/times-debian.json ;;
   *)
     make -s -f Tests/Guest/Makefile O=build/tests || exit 1

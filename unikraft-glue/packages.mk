@@ -11,7 +11,7 @@ PACKAGES += gcc g++ libc6-dev musl-tools
 PACKAGES += diod
 
 PACKAGES_STAMP := $O/.packages
-INSTALLING := $(filter install run test check bench,$(MAKECMDGOALS))
+INSTALLING := $(filter install run test test-long check bench,$(MAKECMDGOALS))
 
 # Order-only everywhere: a new stamp must not rebuild anything.
 $(PACKAGES_STAMP): unikraft-glue/packages.mk $(if $(INSTALLING),FORCE)

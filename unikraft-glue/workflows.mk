@@ -18,12 +18,16 @@ run: $(IMAGE) $(IMAGE).gz $(LS_INITRD)
 # MARK: test, check, bench
 
 # Each step is support/checks/STEP.sh and can be run alone: `make check STEPS="format size"`.
+LONG_STEPS := guest-long
 TEST_STEPS := host-tests vdso fuzz guest-tests
 CHECK_STEPS := format unsafe imports configurations host-tests bench vdso symbols no-fp size boot
 
-.PHONY: test check bench format
+.PHONY: test test-long check bench format
 test: all
 	@support/checks/run $(or $(STEPS),$(TEST_STEPS))
+
+test-long: all
+	@support/checks/run $(or $(STEPS),$(LONG_STEPS))
 
 check: all
 	@support/checks/run $(or $(STEPS),$(CHECK_STEPS))

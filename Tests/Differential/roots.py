@@ -80,6 +80,7 @@ class Closure:
     def __init__(self, provided=()):
         """Makes an empty closure; libraries named in `provided` come from elsewhere and are not looked for."""
         self.paths = set()
+        self._names = set()
         self._provided = set(provided)
         self._search = library_directories()
 
@@ -91,6 +92,7 @@ class Closure:
         if path in self.paths or not os.path.lexists(path):
             return
         self.paths.add(path)
+        self._names.add(os.path.basename(path))
         if os.path.islink(path):
             self.add(os.path.join(os.path.dirname(path), os.readlink(path)))
         elif os.path.isfile(path):
@@ -113,7 +115,8 @@ class Closure:
         # musl's libc and its interpreter are one file under two names.
         provided = self._provided | ({"libc.so"} if interpreter and "ld-musl" in interpreter else set())
         for name in needed:
-            if name in provided:
+            # What was added before counts by its name, as what is loaded does: libjvm.so lies where nothing searches.
+            if name in provided or name in self._names:
                 continue
             found = next((f"{d}/{name}" for d in search + self._search if os.path.exists(f"{d}/{name}")), None)
             if found is None:

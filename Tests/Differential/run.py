@@ -48,9 +48,9 @@ def parse_arguments():
     parser.add_argument("--memory", type=int, help="guest memory in MiB, over the list's")
     parser.add_argument("--known", default=os.path.join(HERE, "known-differences.toml"),
                         help="the reviewed list of known differences")
-    parser.add_argument("--guest", choices=("qemu", "chroot", "none"), default="qemu",
+    parser.add_argument("--guest", choices=("qemu", "chroot", "none", "install"), default="qemu",
                         help="what stands for the guest: chroot runs the program natively again, which tests the "
-                             "runner and the cases; none only runs the oracle")
+                             "runner and the cases; none only runs the oracle; install runs nothing at all")
     parser.add_argument("--share", action="store_true",
                         help="the guest gets its root by 9p, and the files left behind are those of the host's directory")
     parser.add_argument("--install", action="store_true", help="install the Debian packages that the cases name")
@@ -331,6 +331,8 @@ def main():
     os.umask(0o022)
     if options.install:
         install(sorted({package for case in chosen for package in case.packages}))
+    if options.guest == "install":
+        return 0
     if options.guest == "qemu":
         guest.require()
     runner = Runner(options, scratch, known)
