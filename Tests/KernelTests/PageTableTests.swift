@@ -10,7 +10,7 @@ import Testing
   private let kernel: PageTable
   private let parent: PageTable
   private static let page: UInt = 0x40_0000
-  private static let shared: UInt = 0x7f00_0000_0000
+  private static let shared: UInt = 0x40_0000_0000
 
   init() throws {
     let size = 8 << 20

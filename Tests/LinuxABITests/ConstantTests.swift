@@ -22,7 +22,7 @@ import Testing
   static let withoutHeader: Set<String> = [
     "ERESTARTSYS", "ERESTARTNOINTR", "ERESTARTNOHAND", "ERESTART_RESTARTBLOCK", "SYMLINK_MAX", "ST_VALID",
     "ST_NOSYMFOLLOW", "MFD_NOEXEC_SEAL", "MFD_EXEC", "PR_SET_MDWE", "PR_GET_MDWE", "ARCH_CET_STATUS",
-    "AT_RSEQ_FEATURE_SIZE", "AT_RSEQ_ALIGN", "_POSIX_VDISABLE", "SIGRTMAX",
+    "AT_RSEQ_FEATURE_SIZE", "AT_RSEQ_ALIGN", "_POSIX_VDISABLE", "SIGRTMAX", "SCM_MAX_FD",
   ]
 
   static func constants() throws -> [Constant] {
