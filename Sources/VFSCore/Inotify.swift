@@ -10,7 +10,7 @@ public final class InotifyFile: OpenFile {
   public init(_ context: FileSystemContext, isNonBlocking: Bool) throws(Errno) {
     events = try InotifyQueue(context.namespace.environment.notifier)
     let path = context.namespace.makeAnonymousPath(
-      mode: FileMode(rawValue: 0o600), name: [UInt8]("inotify".utf8), credentials: context.credentials)
+      mode: FileMode(rawValue: 0o600), name: [UInt8]("inotify"), credentials: context.credentials)
     super.init(path, isNonBlocking ? [.O_RDONLY, .O_NONBLOCK] : .O_RDONLY)
   }
 
