@@ -585,7 +585,7 @@ public final class AddressSpace {
       else { throw .EINVAL }
     }
     guard let area = area(at: old) else { throw .EFAULT }
-    if case .pages(_, _, let offset) = area.backing, (offset + UInt64(old - area.start)).addingReportingOverflow(UInt64(newLength)).overflow {
+    if case .pages = area.backing, area.fileOffset(old).addingReportingOverflow(UInt64(newLength)).overflow {
       throw .EINVAL
     }
     // An old length of zero duplicates a shared mapping.

@@ -15,7 +15,8 @@ import Testing
   static let libcTypes: Set<String> = [
     "AccessMode", "AddressFamily", "ControlMessageType", "DirectoryEntryType", "EventFDFlags", "MessageFlags",
     "ResourceUsageWho", "ShutdownHow", "SignalFDFlags", "SocketLevel", "SocketOption", "SocketType",
-    "SocketTypeArgument", "SpliceFlags", "StatfsFlags", "TimerFDFlags", "TimerFDSetFlags", "UnmountFlags", "UtimeNanoseconds",
+    "SocketTypeArgument", "SpliceFlags", "StatfsFlags", "TimerFDFlags", "TimerFDSetFlags", "UnmountFlags",
+    "UtimeNanoseconds",
   ]
 
   /// Names that no header for programs has, or that are newer than Debian 12's headers.
