@@ -33,7 +33,6 @@ internal import Platform
   /// How often the CPU went over to another task.
   public private(set) var switchCount: UInt64 = 0
 
-  public var hasReady: Bool { !ready.isEmpty }
   /// Tasks that run or could.
   public var runnableCount: Int { ready.count + (idleSince == nil ? 1 : 0) }
 

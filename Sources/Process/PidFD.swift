@@ -19,10 +19,12 @@ public final class PidFD: OpenFile {
   override public var waitQueue: WaitQueue? { process.ended }
 
   override public func writeInformation(_ text: inout TextBuffer) {
+    // -1 once it has been waited for.
+    let pid = process.parent == nil && process.exitStatus != nil ? -1 : Int(process.pid)
     text.append("Pid:\t")
-    text.append(decimal: Int(process.parent == nil && process.exitStatus != nil ? -1 : process.pid))
+    text.append(decimal: pid)
     text.append("\nNSpid:\t")
-    text.append(decimal: Int(process.parent == nil && process.exitStatus != nil ? -1 : process.pid))
+    text.append(decimal: pid)
     text.append("\n")
   }
 }

@@ -65,7 +65,6 @@ extension Thread {
     thread.inheritScheduling(from: self)
     if flags.contains(.CLONE_CHILD_CLEARTID) { thread.clearChildTID = request.childTID }
     let tid = thread.tid
-    // Until here nothing can be seen of the newcomer; from here on nothing fails.
     if flags.contains(.CLONE_PIDFD) {
       do throws(Errno) {
         let file = PidFD(process.fileSystem, target, isNonBlocking: false)
@@ -82,6 +81,7 @@ extension Thread {
         throw error
       }
     }
+    // Until here nothing can be seen of the newcomer; from here on nothing fails.
     if flags.contains(.CLONE_PARENT_SETTID) { try? UserMemory.store(tid, at: request.parentTID) }
     if flags.contains(.CLONE_CHILD_SETTID) {
       let bytes = [tid, tid >> 8, tid >> 16, tid >> 24].map { UInt8(truncatingIfNeeded: $0) }
