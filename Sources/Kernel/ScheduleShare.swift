@@ -55,4 +55,16 @@ struct ScheduleShare {
     }
     return Int64(bitPattern: arrival &- other.arrival) < 0
   }
+
+  /// Whether a ready task with this share is to run in place of the one that runs.
+  ///
+  /// - Parameters:
+  ///   - lag: how far it must lag behind, in nanoseconds of virtual time.
+  ///   - atSliceEnd: the running task's slice is over: one of SCHED_RR makes room for its peers.
+  @inline(__always)
+  func displaces(_ running: ScheduleShare, lag: UInt64 = 0, atSliceEnd: Bool = false) -> Bool {
+    if realTimePriority != running.realTimePriority { return realTimePriority > running.realTimePriority }
+    if realTimePriority == 0 { return Int64(bitPattern: running.virtualTime &- virtualTime) > Int64(lag) }
+    return atSliceEnd && running.isRoundRobin
+  }
 }

@@ -95,7 +95,7 @@ internal import Platform
     task.share.realTimePriority = realTimePriority
     task.share.virtualTime = leastVirtualTime
     if task.state == .ready { ready.rebuild() }
-    if let running, let first = ready.first, first.share.precedes(running.share) { requestSwitch() }
+    if let running, let first = ready.first, first.share.displaces(running.share) { requestSwitch() }
   }
 
   private func enqueue(_ task: Task, _ now: UInt64) {
@@ -139,13 +139,7 @@ internal import Platform
     if Int64(bitPattern: task.share.virtualTime &- earliest) < 0 { task.share.virtualTime = earliest }
     enqueue(task, now)
     guard let running, running !== task, running.state == .running else { return }
-    if task.share.realTimePriority != running.share.realTimePriority {
-      if task.share.realTimePriority > running.share.realTimePriority { requestSwitch() }
-    } else if task.share.realTimePriority == 0,
-      Int64(bitPattern: running.share.virtualTime &- task.share.virtualTime) > Int64(Self.wakeUpGranularity)
-    {
-      requestSwitch()
-    }
+    if task.share.displaces(running.share, lag: Self.wakeUpGranularity) { requestSwitch() }
   }
 
   private func requestSwitch() {
@@ -178,15 +172,7 @@ internal import Platform
     if now >= sliceEnd, idleSince == nil, let running {
       charge(now)
       sliceEnd = now &+ Self.sliceNanoseconds
-      if let first = ready.first {
-        let isPeer = first.share.realTimePriority == running.share.realTimePriority
-        if first.share.realTimePriority > running.share.realTimePriority
-          || (isPeer
-            && (running.share.realTimePriority == 0 ? first.share.precedes(running.share) : running.share.isRoundRobin))
-        {
-          requestSwitch()
-        }
-      }
+      if let first = ready.first, first.share.displaces(running.share, atSliceEnd: true) { requestSwitch() }
     }
     timers.arm(sliceEnd: sliceEnd)
   }
@@ -231,10 +217,10 @@ internal import Platform
   public func preempt() {
     guard wantsSwitch else { return }
     wantsSwitch = false
-    guard let task = running, let first = ready.first else { return }
+    guard !ready.isEmpty else { return }
     let now = timers.now()
     charge(now)
-    if first.share.precedes(task.share) || task.share.isRoundRobin { goOn(requeues: true, now) }
+    goOn(requeues: true, now)
   }
 
   /// Ends the current task, and does not return. What the caller holds a reference to is never given back.

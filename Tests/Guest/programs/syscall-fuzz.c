@@ -20,10 +20,12 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define HIGHEST 462
+#define CHILDREN 8
 #define CALLS_OF_A_CHILD 2000
 #define PLACE "/tmp/fuzz"
 
@@ -36,7 +38,7 @@ static uint64_t next(void) {
 
 static char *buffer; // two pages, then one that is not mapped
 static char *constant; // read-only
-static volatile long *made; // calls, of all children
+static volatile long *made; // calls of each child of the round
 static const char *const names[] = {"a", "b/c", "", "/", ".", "..", "/proc/self/maps", "/dev/null", "/dev/zero", "d"};
 
 static long argument(void) {
@@ -80,9 +82,16 @@ static int is_allowed(long number) {
   return 1;
 }
 
-static void work(void) {
+static void interrupt(int signal) { (void)signal; }
+
+static void work(volatile long *calls) {
   if (mkdir(PLACE, 0755) && errno != EEXIST) _exit(2);
   if (chdir(PLACE)) _exit(2);
+  // A call that waits for what never comes is interrupted, as long as the child has not changed that by a call.
+  struct sigaction action = {.sa_handler = interrupt};
+  sigaction(SIGALRM, &action, NULL);
+  struct itimerval often = {{0, 2000}, {0, 2000}};
+  setitimer(ITIMER_REAL, &often, NULL);
   struct rlimit_like { unsigned long soft, hard; } files = {1 << 20, 1 << 20}, space = {256 << 20, 256 << 20};
   syscall(SYS_prlimit64, 0, 1 /* RLIMIT_FSIZE */, &files, NULL);
   syscall(SYS_prlimit64, 0, 9 /* RLIMIT_AS */, &space, NULL);
@@ -95,7 +104,7 @@ static void work(void) {
       for (int j = 0; j < 64; j++) ((uint64_t *)buffer)[j] = next() % 3 ? (uint64_t)argument() : next();
     long a[6];
     for (int j = 0; j < 6; j++) a[j] = argument();
-    ++*made;
+    ++*calls;
     long result = syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
     int is_child = result == 0 && (number == SYS_fork || number == SYS_vfork || number == SYS_clone || number == SYS_clone3);
     if (is_child) _exit(0);
@@ -150,29 +159,35 @@ int main(int count, char **values) {
   int null = open("/dev/null", O_RDWR);
 
   long before = 0;
-  for (long round = 0, last = 0; last < calls; round++) {
+  for (long round = 0, all = 0; all < calls; round++) {
     // The first rounds fill caches.
-    if (before == 0 && *made > calls / 4) before = free_pages();
-    // A child may write there too.
-    if (*made < last || *made > last + CALLS_OF_A_CHILD) *made = last + 1;
-    last = *made;
-    state = (seed + 1) * 0x9e3779b97f4a7c15ull + (uint64_t)round * 0xbf58476d1ce4e5b9ull + 1;
-    pid_t pid = fork();
-    if (pid < 0) {
-      perror("fork");
-      return 1;
+    if (before == 0 && all > calls / 4) before = free_pages();
+    struct pollfd ends[CHILDREN];
+    for (int i = 0; i < CHILDREN; i++) {
+      made[i] = 0;
+      state = (seed + 1) * 0x9e3779b97f4a7c15ull + (uint64_t)(round * CHILDREN + i) * 0xbf58476d1ce4e5b9ull + 1;
+      pid_t pid = fork();
+      if (pid < 0) {
+        perror("fork");
+        return 1;
+      }
+      if (pid == 0) {
+        dup2(null, 0);
+        dup2(null, 1);
+        dup2(null, 2);
+        work(&made[i]);
+      }
+      ends[i] = (struct pollfd){.fd = (int)syscall(434, pid, 0), .events = POLLIN};
     }
-    if (pid == 0) {
-      dup2(null, 0);
-      dup2(null, 1);
-      dup2(null, 2);
-      work();
+    // Those that still wait for what never comes are ended with the round.
+    for (int i = 0; i < CHILDREN; i++) {
+      poll(&ends[i], 1, 20);
+      close(ends[i].fd);
     }
-    // A child that waits for what never comes is ended.
-    struct pollfd end = {.fd = (int)syscall(434, pid, 0), .events = POLLIN};
-    poll(&end, 1, 50);
-    close(end.fd);
     sweep();
+    // A child may write there too.
+    for (int i = 0; i < CHILDREN; i++)
+      if (made[i] > 0 && made[i] <= CALLS_OF_A_CHILD) all += made[i];
   }
   long lost = before - free_pages();
   if (lost > 256) printf("%ld pages lost\n", lost);
