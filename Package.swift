@@ -85,9 +85,14 @@ var targets: [Target] = [
   module("Mmap", ["VFSCore", "Kernel", "Platform", "Support", "LinuxABI"]),
   module("Polling", ["VFSCore", "Kernel", "Support", "LinuxABI"]),
   module("Sockets", ["VFSCore", "Kernel", "LinuxABI"]),
-  module("Process", ["ELFLoader", "Mmap", "Sockets", "VFSCore", "Kernel", "Platform", "Support", "LinuxABI"]),
+  module("SystemVIPC", ["VFSCore", "Kernel", "Support", "LinuxABI"]),
   module(
-    "Syscalls", ["Process", "Polling", "Sockets", "Mmap", "VFSCore", "Kernel", "Platform", "Support", "LinuxABI"]),
+    "Process", ["ELFLoader", "Mmap", "Sockets", "SystemVIPC", "VFSCore", "Kernel", "Platform", "Support", "LinuxABI"]),
+  module(
+    "Syscalls",
+    [
+      "Process", "Polling", "Sockets", "SystemVIPC", "Mmap", "VFSCore", "Kernel", "Platform", "Support", "LinuxABI",
+    ]),
 ]
 
 if isKernel {
@@ -99,7 +104,7 @@ if isKernel {
       "Boot",
       [
         "Syscalls", "Process", "ELFLoader", "Mmap", "VFSCore", "RamFS", "CpioFS", "NinePFS", "DevFS", "ProcFS",
-        "Drivers", "CZlib", "Kernel", "Platform", "Support", "LinuxABI",
+        "Drivers", "SystemVIPC", "CZlib", "Kernel", "Platform", "Support", "LinuxABI",
       ]),
   ]
 } else {
@@ -124,6 +129,9 @@ if isKernel {
         "Syscalls", "Process", "ProcessTesting", "Polling", "VFSCore", "FileSystemTesting", "Kernel", "Platform",
         "Support", "LinuxABI",
       ]),
+    test(
+      "SystemVIPCTests",
+      ["SystemVIPC", "VFSCore", "FileSystemTesting", "Kernel", "Platform", "Support", "LinuxABI"]),
     test("SupportTests", ["Support"]),
     test("KernelTests", ["Kernel", "Platform", "Support", "LinuxABI"]),
     test("LinuxABITests", ["LinuxABI"]),

@@ -9,6 +9,7 @@ internal import ProcFS
 internal import Process
 internal import RamFS
 internal import Support
+internal import SystemVIPC
 internal import VFSCore
 
 extension Machine {
@@ -66,6 +67,7 @@ extension Machine {
       proc.controls.add("kernel/pty/max", .dynamic(get: { $0.append(decimal: terminals.limit) }, set: nil))
       proc.controls.add("kernel/pty/nr", .dynamic(get: { $0.append(decimal: terminals.count) }, set: nil))
       proc.controls.add("kernel/pty/reserve", .constant("0"))
+      addSystemV(system.ipc, proc)
       return proc
     }
     mount([UInt8]("/sys"), context) { () throws(Errno) in
@@ -96,6 +98,19 @@ extension Machine {
     CPU.setTracing(parameters.boolean(.strace) ?? BuildConfiguration.tracesSystemCalls)
     scheduler.adopt(thread)
     CPU.returnToUser(thread.registers)
+  }
+
+  /// The files of System V IPC in /proc.
+  private func addSystemV(_ ipc: IPCNamespace, _ proc: ProcFileSystem) {
+    for setting in IPCSetting.allCases {
+      proc.controls.add(
+        setting.path,
+        .dynamic(
+          get: { ipc.write(setting, into: &$0) }, set: { (bytes) throws(Errno) in try ipc.change(setting, to: bytes) }))
+    }
+    for file in IPCTableFile.allCases {
+      proc.ipcTables.add(file.name, .dynamic(get: { ipc.write(file, into: &$0) }, set: nil))
+    }
   }
 
   private func report(_ diagnostics: [CommandLineDiagnostic]) {

@@ -352,11 +352,13 @@ public final class AddressSpace {
   ///   - address: A page-aligned wish, or the place with MAP_FIXED.
   ///   - file: The file and its offset in bytes, or nil for anonymous memory.
   ///   - name: What /proc/self/maps shows for an area without a file.
+  ///   - segment: Shared memory that is no file's, to be mapped from its beginning.
   /// - Returns: The address.
   /// - Throws: `EINVAL`, `ENOMEM`, `EEXIST`, `EPERM`, `EACCES`, `ENODEV`, `EOVERFLOW`.
   public func map(
     _ address: UInt, length: UInt, _ protection: MemoryProtection, _ flags: MappingFlags,
-    file: (file: OpenFile, offset: UInt64)? = nil, alignment: UInt = 4096, name: StaticString? = nil
+    file: (file: OpenFile, offset: UInt64)? = nil, alignment: UInt = 4096, name: StaticString? = nil,
+    segment: (cache: PageCache, counter: any MappingCounter, mayWrite: Bool)? = nil
   ) throws(Errno) -> UInt {
     guard length > 0 else { throw .EINVAL }
     guard let length = pageCeiling(length), length <= AddressLayoutPlan.userEnd else { throw .ENOMEM }
@@ -383,6 +385,9 @@ public final class AddressSpace {
         // /dev/zero: shared memory without a file.
         backing = .pages(PageCache(frames: frames), file: nil, offset: 0)
       }
+    } else if let segment {
+      backing = .pages(segment.cache, file: nil, offset: 0)
+      mayWrite = segment.mayWrite
     } else if isShared {
       backing = .pages(PageCache(frames: frames), file: nil, offset: 0)
     }
@@ -420,7 +425,8 @@ public final class AddressSpace {
     if isFixed { try removeAreas(start, start + length) }
     let area = MemoryArea(
       start: start, end: start + length, protection: protection.intersection([.PROT_READ, .PROT_WRITE, .PROT_EXEC]),
-      backing: backing, isShared: isShared, growsDown: flags.contains(.MAP_GROWSDOWN), name: name, mayWrite: mayWrite)
+      backing: backing, isShared: isShared, growsDown: flags.contains(.MAP_GROWSDOWN), name: name, mayWrite: mayWrite,
+      counter: segment?.counter)
     area.isLocked = flags.contains(.MAP_LOCKED) || locksFuture
     insert(area)
     if flags.contains(.MAP_POPULATE) || area.isLocked {
@@ -447,6 +453,26 @@ public final class AddressSpace {
   public func reserveRange(_ length: UInt, alignment: UInt = 4096) throws(Errno) -> UInt {
     guard let start = findFree(length, alignment: alignment) else { throw .ENOMEM }
     return start
+  }
+
+  /// Unmaps the segment that was mapped at `address`: all that is left there of its areas. See shmdt(2).
+  ///
+  /// - Returns: Whether there was one.
+  /// - Throws: `ENOMEM`.
+  public func unmapSegment(at address: UInt) throws(Errno) -> Bool {
+    // Parts of it may have been unmapped: the first area that lies where the segment's beginning would be at `address`.
+    func fits(_ area: MemoryArea) -> Bool {
+      area.counter != nil && area.fileOffset(area.start) == UInt64(area.start - address)
+    }
+    var at = address
+    var counter: (any MappingCounter)?
+    while let area = firstArea(endingAbove: at) {
+      at = area.end
+      guard area.start >= address, fits(area), counter == nil || area.counter === counter else { continue }
+      counter = area.counter
+      try unmap(area.start, length: area.length)
+    }
+    return counter != nil
   }
 
   /// Unmaps. See munmap(2).

@@ -30,10 +30,12 @@ public final class MemoryArea {
   public internal(set) var isLocked = false
   /// The highest protection mprotect(2) may give: a shared mapping of a file that was not opened for writing stays read-only.
   let mayWrite: Bool
+  /// What hears of this area's beginning and end.
+  public let counter: (any MappingCounter)?
 
   init(
     start: UInt, end: UInt, protection: MemoryProtection, backing: Backing, isShared: Bool = false,
-    growsDown: Bool = false, name: StaticString? = nil, mayWrite: Bool = true
+    growsDown: Bool = false, name: StaticString? = nil, mayWrite: Bool = true, counter: (any MappingCounter)? = nil
   ) {
     self.start = start
     self.end = end
@@ -43,7 +45,11 @@ public final class MemoryArea {
     self.growsDown = growsDown
     self.name = name
     self.mayWrite = mayWrite
+    self.counter = counter
+    counter?.areaOpened()
   }
+
+  deinit { counter?.areaClosed() }
 
   public var length: UInt { end - start }
 
@@ -66,7 +72,7 @@ public final class MemoryArea {
   func copy(_ start: UInt, _ end: UInt, from address: UInt) -> MemoryArea {
     let area = MemoryArea(
       start: start, end: end, protection: protection, backing: backing(from: address), isShared: isShared,
-      growsDown: growsDown, name: name, mayWrite: mayWrite)
+      growsDown: growsDown, name: name, mayWrite: mayWrite, counter: counter)
     area.isForkExcluded = isForkExcluded
     area.isWipedOnFork = isWipedOnFork
     area.isLocked = isLocked
@@ -77,7 +83,7 @@ public final class MemoryArea {
   func continues(into next: MemoryArea) -> Bool {
     guard end == next.start, protection == next.protection, isShared == next.isShared, growsDown == next.growsDown,
       mayWrite == next.mayWrite, isForkExcluded == next.isForkExcluded, isWipedOnFork == next.isWipedOnFork,
-      isLocked == next.isLocked, (name == nil) == (next.name == nil)
+      isLocked == next.isLocked, (name == nil) == (next.name == nil), counter == nil, next.counter == nil
     else { return false }
     switch (backing, next.backing) {
     case (.anonymous, .anonymous): return true

@@ -18,6 +18,8 @@ public final class ProcFileSystem: FileSystem {
   let random: RandomSource
   /// /proc/sys. Other modules add their own entries.
   public let controls: SystemControls
+  /// /proc/sysvipc. Other modules make its files.
+  public let ipcTables = SystemControls(firstNumber: ProcNumber.ipcTables, creationError: .ENOENT) { [] }
 
   public init(
     _ namespace: Namespace, processes: any ProcessTable, machine: any MachineInformation, random: RandomSource
@@ -46,5 +48,6 @@ enum ProcNumber {
   static var root: UInt64 { 1 }
   static var machineFile: UInt64 { 16 }
   static var systemControl: UInt64 { 4096 }
+  static var ipcTables: UInt64 { 1 << 32 }
   static func process(_ id: Int32) -> UInt64 { UInt64(UInt32(bitPattern: id)) << 12 | 1 << 44 }
 }

@@ -40,8 +40,8 @@ final class ProcRoot: ProcDirectory {
 
 /// The entries of /proc that are no processes.
 enum MachineFile: UInt8, CaseIterable {
-  case cmdline, cpuinfo, filesystems, loadavg, meminfo, mounts, sys, stat, thisProcess, thisThread, uptime, version,
-    vmstat
+  case cmdline, cpuinfo, filesystems, loadavg, meminfo, mounts, sys, stat, systemV, thisProcess, thisThread, uptime,
+    version, vmstat
 
   var name: StaticString {
     switch self {
@@ -53,6 +53,7 @@ enum MachineFile: UInt8, CaseIterable {
     case .mounts: "mounts"
     case .sys: "sys"
     case .stat: "stat"
+    case .systemV: "sysvipc"
     case .thisProcess: "self"
     case .thisThread: "thread-self"
     case .uptime: "uptime"
@@ -64,17 +65,23 @@ enum MachineFile: UInt8, CaseIterable {
   var type: FileType {
     switch self {
     case .mounts, .thisProcess, .thisThread: .S_IFLNK
-    case .sys: .S_IFDIR
+    case .sys, .systemV: .S_IFDIR
     default: .S_IFREG
     }
   }
 
-  var number: UInt64 { self == .sys ? ProcNumber.systemControl : ProcNumber.machineFile + UInt64(rawValue) }
+  var number: UInt64 {
+    switch self {
+    case .sys: ProcNumber.systemControl
+    case .systemV: ProcNumber.ipcTables
+    default: ProcNumber.machineFile + UInt64(rawValue)
+    }
+  }
 
   func inode(_ proc: ProcFileSystem) -> Inode {
     switch type {
     case .S_IFLNK: MachineLink(proc, self)
-    case .S_IFDIR: proc.controls.root(of: proc)
+    case .S_IFDIR: (self == .systemV ? proc.ipcTables : proc.controls).root(of: proc)
     default: MachineText(proc, self)
     }
   }
@@ -151,7 +158,7 @@ final class MachineText: ProcText {
       text.append(bytes: machine.version)
       text.append("\n")
     case .vmstat: MachineReport.virtualMemory(machine, proc.namespace, &text)
-    case .mounts, .sys, .thisProcess, .thisThread: break
+    case .mounts, .sys, .systemV, .thisProcess, .thisThread: break
     }
   }
 }

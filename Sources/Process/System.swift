@@ -6,6 +6,7 @@ public import LinuxABI
 internal import Mmap
 public import Sockets
 internal import Support
+public import SystemVIPC
 internal import VFSCore
 
 /// What all processes share: the Linux personality's one object, made by `Boot`.
@@ -42,6 +43,8 @@ public final class System {
   /// threads-max: the stacks of as many fill an eighth of memory.
   public var mostThreads: Int { max(frames.totalFrames / (8 * Task.stackPages), 32) }
   public let sockets: SocketNamespace
+  /// Shared memory, semaphores and message queues of System V.
+  public let ipc: IPCNamespace
   /// uname(2)'s release, which C libraries compare with what they need, and version.
   public static let release: StaticString = "6.1.0"
   public static let version: StaticString = "#1 elfloader"
@@ -67,6 +70,7 @@ public final class System {
     emptyMemory = AddressSpace(kernelTable: kernelTable, frames, zeroFrame: zeroFrame)
     scheduler.reap = { stacks.free($0.stackTop) }
     sockets = SocketNamespace(frames) { SocketCaller(Thread.currentThread) }
+    ipc = IPCNamespace(frames, clock) { Thread.currentThread.process.pid }
   }
 
   /// pid_max: numbers stay below it.
@@ -141,6 +145,19 @@ public enum ExitStatus: Equatable, Sendable {
     case .exited(let code): Int32(code) << 8
     case .killed(let signal): signal.rawValue
     }
+  }
+}
+
+extension Thread {
+  /// On whose behalf System V IPC is done.
+  public var ipcCaller: IPCCaller {
+    let identity = process.identity
+    return IPCCaller(
+      pid: process.pid, user: identity.user.effective, group: identity.group.effective, groups: identity.groups,
+      ownsAll: identity.has(Identity.Capability.CAP_IPC_OWNER),
+      administers: identity.has(Identity.Capability.CAP_SYS_ADMIN),
+      exceedsLimits: identity.has(Identity.Capability.CAP_SYS_RESOURCE),
+      locksMemory: identity.has(Identity.Capability.CAP_IPC_LOCK))
   }
 }
 

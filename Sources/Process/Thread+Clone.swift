@@ -82,6 +82,7 @@ extension Thread {
       }
     }
     // Until here nothing can be seen of the newcomer; from here on nothing fails.
+    if flags.contains(.CLONE_SYSVSEM) { thread.shareSemaphoreUndo(of: self) }
     if flags.contains(.CLONE_PARENT_SETTID) { try? UserMemory.store(tid, at: request.parentTID) }
     if flags.contains(.CLONE_CHILD_SETTID) {
       let bytes = [tid, tid >> 8, tid >> 16, tid >> 24].map { UInt8(truncatingIfNeeded: $0) }

@@ -2,6 +2,7 @@ public import Kernel
 internal import LinuxABI
 internal import Mmap
 public import Platform
+public import SystemVIPC
 
 /// A thread of a program.
 public final class Thread: Task {
@@ -25,6 +26,9 @@ public final class Thread: Task {
   public var robustList: UInt = 0
   /// rseq(2): the registered structure.
   public var restartableSequence: UInt = 0
+
+  /// What SEM_UNDO of semop(2) has noted, in common with the threads of CLONE_SYSVSEM.
+  private var semaphoreUndo: SemaphoreUndo?
 
   /// exit(2) was called.
   private var endRequest: ExitStatus?
@@ -157,6 +161,7 @@ public final class Thread: Task {
   /// Does what belongs to the end of a thread: the last one ends the process.
   private func end(_ status: ExitStatus) {
     releaseFutexes()
+    leaveSemaphoreUndo()
     process.threadEnded(self, status)
   }
 
@@ -168,4 +173,28 @@ public final class Thread: Task {
 
   /// exit_group(2): ends the process, unless its end has begun already.
   public func exitGroup(_ code: UInt8) { process.exitAll(.exited(code)) }
+}
+
+extension Thread {
+  /// The thread's list of what to undo at its end. See SEM_UNDO of semop(2).
+  public func makeSemaphoreUndo() -> SemaphoreUndo {
+    if let semaphoreUndo { return semaphoreUndo }
+    let list = SemaphoreUndo()
+    semaphoreUndo = list
+    return list
+  }
+
+  /// Takes part in the list of `other`, as CLONE_SYSVSEM says.
+  func shareSemaphoreUndo(of other: Thread) {
+    let list = other.makeSemaphoreUndo()
+    list.join()
+    semaphoreUndo = list
+  }
+
+  /// Gives the thread's list up: the last one's changes are undone. See unshare(2).
+  public func leaveSemaphoreUndo() {
+    guard let list = semaphoreUndo else { return }
+    semaphoreUndo = nil
+    list.leave(pid: process.pid)
+  }
 }

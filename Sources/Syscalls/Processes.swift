@@ -108,6 +108,7 @@ func unshare(_ thread: Thread, _ flags: Flags<CloneFlags>) throws(Errno) -> Int 
   if process.threads.count > 1, !flags.isDisjoint(with: [.CLONE_VM, .CLONE_SIGHAND, .CLONE_THREAD]) { throw .EINVAL }
   if flags.contains(.CLONE_FILES) { process.unshareFiles() }
   if flags.contains(.CLONE_FS) { process.unshareFileSystem() }
+  if flags.contains(.CLONE_SYSVSEM) { thread.leaveSemaphoreUndo() }
   return 0
 }
 

@@ -14,6 +14,12 @@ public protocol MappingObserver: AnyObject {
   func cache(_ cache: PageCache, reclaims frame: PageFrame, of page: UInt64)
 }
 
+/// What counts the areas that map it, as Linux counts areas: one that is split is two. A segment of System V shared memory.
+public protocol MappingCounter: AnyObject {
+  func areaOpened()
+  func areaClosed()
+}
+
 /// The address spaces that map pages of one cache. They are not kept alive by it: each takes itself out before it goes.
 struct MappingObservers {
   // SAFETY: an address space takes itself out in its deinit, so no entry outlives its observer.

@@ -66,6 +66,49 @@ import Testing
     #expect(Dirent64.recordLength(nameLength: 1) == 24 && Dirent64.recordLength(nameLength: 5) == 32)
   }
 
+  @Test func systemV() throws {
+    let text =
+      assertions(
+        "struct ipc64_perm", IPC64Perm.self,
+        [
+          "key": \.key, "uid": \.uid, "gid": \.gid, "cuid": \.cuid, "cgid": \.cgid, "mode": \.mode, "seq": \.seq,
+        ])
+      + assertions(
+        "struct shmid64_ds", Shmid64DS.self,
+        [
+          "shm_perm": \.shm_perm, "shm_segsz": \.shm_segsz, "shm_atime": \.shm_atime, "shm_dtime": \.shm_dtime,
+          "shm_ctime": \.shm_ctime, "shm_cpid": \.shm_cpid, "shm_lpid": \.shm_lpid, "shm_nattch": \.shm_nattch,
+        ])
+      + assertions(
+        "struct shminfo64", Shminfo64.self,
+        [
+          "shmmax": \.shmmax, "shmmin": \.shmmin, "shmmni": \.shmmni, "shmseg": \.shmseg, "shmall": \.shmall,
+        ])
+      + assertions(
+        "struct shm_info", ShmInfo.self,
+        ["used_ids": \.used_ids, "shm_tot": \.shm_tot, "shm_rss": \.shm_rss, "shm_swp": \.shm_swp])
+      + assertions(
+        "struct semid64_ds", Semid64DS.self,
+        [
+          "sem_perm": \.sem_perm, "sem_otime": \.sem_otime, "sem_ctime": \.sem_ctime, "sem_nsems": \.sem_nsems,
+        ])
+      + assertions(
+        "struct seminfo", Seminfo.self,
+        ["semmap": \.semmap, "semmsl": \.semmsl, "semusz": \.semusz, "semaem": \.semaem])
+      + assertions(
+        "struct sembuf", Sembuf.self, ["sem_num": \.sem_num, "sem_op": \.sem_op, "sem_flg": \.sem_flg])
+      + assertions(
+        "struct msqid64_ds", Msqid64DS.self,
+        [
+          "msg_perm": \.msg_perm, "msg_stime": \.msg_stime, "msg_rtime": \.msg_rtime, "msg_ctime": \.msg_ctime,
+          "msg_cbytes": \.msg_cbytes, "msg_qnum": \.msg_qnum, "msg_qbytes": \.msg_qbytes, "msg_lspid": \.msg_lspid,
+          "msg_lrpid": \.msg_lrpid,
+        ])
+      + assertions(
+        "struct msginfo", Msginfo.self, ["msgpool": \.msgpool, "msgtql": \.msgtql, "msgseg": \.msgseg])
+    try CHeaders.expectValid(.kernel, text)
+  }
+
   @Test func times() throws {
     let text =
       assertions("struct timespec", Timespec.self, ["tv_sec": \.tv_sec, "tv_nsec": \.tv_nsec])

@@ -11,13 +11,13 @@ LAYERS = [
     {"Platform", "CLibELF", "CZlib"},
     {"Kernel"},
     {"Drivers"},
-    {"Process", "ELFLoader", "VFSCore", "Sockets", "Polling", "Mmap"},
+    {"Process", "ELFLoader", "VFSCore", "Sockets", "SystemVIPC", "Polling", "Mmap"},
     {"RamFS", "CpioFS", "NinePFS", "DevFS", "ProcFS"},
     {"Syscalls"},
     {"Boot"},
 ]
 # A layer whose modules may import one another.
-PEERS = {"Process", "ELFLoader", "VFSCore", "Sockets", "Polling", "Mmap"}
+PEERS = {"Process", "ELFLoader", "VFSCore", "Sockets", "SystemVIPC", "Polling", "Mmap"}
 # Only this module may import CShims.
 CSHIMS_IMPORTER = "Platform"
 
