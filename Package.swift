@@ -79,6 +79,7 @@ var targets: [Target] = [
   module("VFSCore", ["Kernel", "Platform", "Support", "LinuxABI"]),
   module("RamFS", ["VFSCore", "Kernel", "Support", "LinuxABI"]),
   module("CpioFS", ["VFSCore", "Kernel", "Platform", "Support", "LinuxABI"]),
+  module("OverlayFS", ["VFSCore", "Kernel", "Support", "LinuxABI"]),
   module("DevFS", ["VFSCore", "Kernel", "Platform", "Support", "LinuxABI"]),
   module("ProcFS", ["VFSCore", "Kernel", "Support", "LinuxABI"]),
   module("NinePFS", ["VFSCore", "Drivers", "Kernel", "Platform", "Support", "LinuxABI"]),
@@ -103,8 +104,8 @@ if isKernel {
     module(
       "Boot",
       [
-        "Syscalls", "Process", "ELFLoader", "Mmap", "VFSCore", "RamFS", "CpioFS", "NinePFS", "DevFS", "ProcFS",
-        "Drivers", "SystemVIPC", "CZlib", "Kernel", "Platform", "Support", "LinuxABI",
+        "Syscalls", "Process", "ELFLoader", "Mmap", "VFSCore", "RamFS", "CpioFS", "NinePFS", "OverlayFS", "DevFS",
+        "ProcFS", "Drivers", "SystemVIPC", "CZlib", "Kernel", "Platform", "Support", "LinuxABI",
       ]),
   ]
 } else {
@@ -145,6 +146,7 @@ if isKernel {
     test(
       "NinePFSTests",
       ["NinePFS", "VFSCore", "Drivers", "Kernel", "Platform", "Support", "LinuxABI", "FileSystemTesting"]),
+    test("OverlayFSTests", ["OverlayFS", "VFSCore", "Kernel", "Platform", "Support", "LinuxABI", "FileSystemTesting"]),
     test("CpioFSTests", ["CpioFS", "VFSCore", "Kernel", "Platform", "Support", "LinuxABI", "FileSystemTesting"]),
   ]
   targets += hostTools

@@ -28,8 +28,25 @@ struct TreeExport {
     var pending = [(root, rootName)]
     while let (dentry, name) = pending.popLast() {
       writeMember(dentry.inode, name)
-      dentry.forEachChild { pending.append(($0, name + [UInt8(ascii: "/")] + $0.name)) }
+      for child in children(dentry) { pending.append((child, name + [UInt8(ascii: "/")] + child.name)) }
     }
+  }
+
+  private func children(_ directory: Dentry) -> [Dentry] {
+    var children: [Dentry] = []
+    if directory.inode.fileSystem.childPolicy == .complete || !directory.inode.isDirectory {
+      directory.forEachChild { children.append($0) }
+      return children
+    }
+    var names: [[UInt8]] = []
+    try? directory.inode.readDirectory(from: 2) { name, _, _, _ in
+      names.append(name)
+      return true
+    }
+    for name in names {
+      if let child = try? directory.lookup(name) { children.append(child) }
+    }
+    return children
   }
 
   private mutating func writeMember(_ inode: Inode, _ name: [UInt8]) {
@@ -41,8 +58,10 @@ struct TreeExport {
       target = text
       size = target.count
     }
+    // The format has 32 bits; an overlay tells its layers apart in the highest.
+    let number = UInt32(truncatingIfNeeded: status.st_ino) ^ UInt32(status.st_ino >> 56) << 24
     let metadata = CPIOMetadata(
-      inode: UInt32(truncatingIfNeeded: status.st_ino), mode: inode.mode.rawValue, uid: inode.uid, gid: inode.gid,
+      inode: number, mode: inode.mode.rawValue, uid: inode.uid, gid: inode.gid,
       linkCount: inode.linkCount, modificationTime: UInt32(truncatingIfNeeded: inode.modificationTime / 1_000_000_000),
       specialMajor: inode.device.major, specialMinor: inode.device.minor)
     // What the format cannot hold (a name or a file too long) is left out.

@@ -4,6 +4,7 @@ internal import Drivers
 internal import Kernel
 internal import LinuxABI
 internal import Mmap
+internal import OverlayFS
 internal import Platform
 internal import ProcFS
 internal import Process
@@ -40,6 +41,7 @@ extension Machine {
     let processes = SessionProcesses(system)
     console.register(in: environment.devices, processes)
     for type in devices.types(environment) { namespace.register(type) }
+    namespace.register(overlayType(environment, devices))
     mountDefaults(context, environment)
     let terminals = mountPseudoTerminals(context, environment, processes)
     mountTable(context)
@@ -151,7 +153,7 @@ extension Machine {
   private func mountTable(_ context: FileSystemContext) {
     for entry in parameters.fileSystemTable where applies(entry) {
       // The root is there already.
-      if entry.path == [UInt8(ascii: "/")], entry.isInitrd || entry.isShare { continue }
+      if entry.isRoot { continue }
       do throws(Errno) {
         if entry.makesMountPoint, (try? context.resolve(entry.path)) == nil {
           try context.makeDirectory(entry.path, mode: FileMode(rawValue: 0o755))
@@ -181,6 +183,9 @@ extension Machine {
   private func makeRoot(
     _ environment: FileSystemEnvironment, _ devices: VirtioDevices
   ) -> (fileSystem: FileSystem, source: [UInt8], flags: StatfsFlags) {
+    for entry in parameters.fileSystemTable where entry.isRoot && entry.isOverlay && applies(entry) {
+      return makeOverlayRoot(entry, environment, devices)
+    }
     var source = BuildConfiguration.rootDevice
     var flags: StatfsFlags = .ST_RELATIME
     var options: [UInt8] = []
@@ -206,6 +211,36 @@ extension Machine {
     }
     let root = usesInitrd ? makeInitrdRoot(environment) : CpioFileSystem(environment)
     return (root, [UInt8]("rootfs"), .ST_RELATIME)
+  }
+
+  /// A root that can be written over the initrd or a share, which stays as it is.
+  private func makeOverlayRoot(
+    _ entry: FileSystemTableEntry, _ environment: FileSystemEnvironment, _ devices: VirtioDevices
+  ) -> (fileSystem: FileSystem, source: [UInt8], flags: StatfsFlags) {
+    do throws(Errno) {
+      let lower: FileSystem
+      if entry.device.elementsEqual(FileSystemTableEntry.initrdName.bytes) {
+        lower = makeInitrdRoot(environment)
+      } else if devices.hasShare(entry.device) {
+        lower = try devices.share(entry.device, environment, options: [])
+      } else {
+        fail([UInt8]("vfs.fstab: /: there is no share ") + entry.device, status: 125)
+      }
+      let upper = try RamFileSystem.make(environment, options: entry.options)
+      let flags = MountFlags(rawValue: MountFlags.RawValue(truncatingIfNeeded: entry.flags))
+      return (OverlayFileSystem.make(environment, over: lower.root, upper: upper), entry.device, StatfsFlags(flags))
+    } catch {
+      fail([UInt8]("vfs.fstab: /: ") + entry.device + [UInt8](": ") + error.text.bytes, status: 125)
+    }
+  }
+
+  private func overlayType(_ environment: FileSystemEnvironment, _ devices: VirtioDevices) -> FileSystemType {
+    OverlayFileSystem.type(
+      environment,
+      source: { (name) throws(Errno) in
+        devices.hasShare(name) ? try devices.share(name, environment, options: []) : nil
+      },
+      makeUpper: { (options) throws(Errno) in try RamFileSystem.make(environment, options: options) })
   }
 
   /// The initrd's file system, or an empty one.

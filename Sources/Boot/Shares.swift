@@ -57,7 +57,7 @@ final class VirtioDevices {
   func types(_ environment: FileSystemEnvironment) -> [FileSystemType] {
     let names: [StaticString] = ["9p", "9pfs"]
     return names.map {
-      FileSystemType(name: $0.bytes) { [self] (source, options) throws(Errno) in
+      FileSystemType(name: $0.bytes) { [self] (_, source, options) throws(Errno) in
         try share(source, environment, options: options)
       }
     }

@@ -165,7 +165,7 @@ public final class PseudoTerminals: DeviceDriver {
 
   /// The type for mount(2) and /proc/filesystems.
   public func type(_ environment: FileSystemEnvironment) -> FileSystemType {
-    FileSystemType(name: [UInt8]("devpts")) { [self] (_, options) throws(Errno) in
+    FileSystemType(name: [UInt8]("devpts")) { [self] (_, _, options) throws(Errno) in
       try makeFileSystem(environment, options: options)
     }
   }

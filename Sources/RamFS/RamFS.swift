@@ -33,6 +33,8 @@ public final class RamFileSystem: MemoryFileSystem {
 
   /// The type for mount(2) and /proc/filesystems.
   public static func type(_ environment: FileSystemEnvironment) -> FileSystemType {
-    FileSystemType(name: [UInt8]("tmpfs")) { (_, options) throws(Errno) in try make(environment, options: options) }
+    FileSystemType(name: [UInt8]("tmpfs")) { (_, _, options) throws(Errno) in
+      try make(environment, options: options)
+    }
   }
 }

@@ -2,7 +2,14 @@ public import Kernel
 public import LinuxABI
 
 /// An open directory. `offset` is the position in it, as `d_off` gives it.
-public final class DirectoryFile: OpenFile {
+open class DirectoryFile: OpenFile {
+  /// Lists the entries of a directory whose dentries are not all of it. See `Inode.readDirectory`.
+  open func listEntries(
+    from position: Int64, _ emit: (_ name: [UInt8], _ number: UInt64, _ type: UInt8, _ next: Int64) -> Bool
+  ) throws(Errno) {
+    try inode.readDirectory(from: position, emit)
+  }
+
   override public func read(into writer: inout UserWriter, at position: Int64?) throws(Errno) -> Int { throw .EISDIR }
 
   override public func readDirectory(into records: inout DirectoryRecords) throws(Errno) {
@@ -22,7 +29,7 @@ public final class DirectoryFile: OpenFile {
     }
     if inode.fileSystem.childPolicy != .complete {
       var position = offset
-      try inode.readDirectory(from: position) { name, number, type, next in
+      try listEntries(from: position) { name, number, type, next in
         guard records.append(name, number, type, next: next) else { return false }
         position = next
         return true

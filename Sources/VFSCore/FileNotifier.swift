@@ -1,4 +1,4 @@
-internal import LinuxABI
+public import LinuxABI
 
 /// Passes what happens to files on to those who watch them. See inotify(7).
 ///
@@ -6,7 +6,7 @@ internal import LinuxABI
 public final class FileNotifier {
   /// Whether anything is watched.
   public private(set) var isActive = false
-  /// Marks by the number of their inode.
+  /// Marks by the identity of their inode, whose number may change.
   private var buckets: [[InotifyMark]] = []
   private var markCount = 0
   private var lastCookie: UInt32 = 0
@@ -15,7 +15,9 @@ public final class FileNotifier {
 
   init() {}
 
-  private func bucket(_ inode: Inode) -> Int { Int(inode.number & UInt64(buckets.count - 1)) }
+  private func bucket(_ inode: Inode) -> Int {
+    Int(bitPattern: UInt(bitPattern: ObjectIdentifier(inode)) >> 6) & (buckets.count - 1)
+  }
 
   func add(_ mark: InotifyMark) {
     if buckets.isEmpty { buckets = [[InotifyMark]](repeating: [], count: 64) }
@@ -128,7 +130,7 @@ extension OpenFile {
 extension Path {
   /// Notes what happened to a file.
   @inline(__always)
-  func note(_ events: InotifyEvents) {
+  public func note(_ events: InotifyEvents) {
     let notifier = dentry.inode.fileSystem.environment.notifier
     if notifier.isActive { notifier.note(dentry, events) }
   }

@@ -21,6 +21,10 @@ open class FileSystem {
   /// The `f_type` of statfs(2).
   public final let magic: Int64
   public final let childPolicy: ChildPolicy
+  /// Whether a directory to mount on can be made in it without anybody outside of the guest hearing of it.
+  open var takesMountPoints: Bool { childPolicy == .complete }
+  /// Nothing can be written to it, however it is mounted.
+  open var isReadOnly: Bool { false }
   /// Mount options of this file system's own, as /proc/mounts shows them after the generic ones: `size=4096k`.
   public final var optionText: [UInt8] = []
   private final var rootDentry: Dentry?

@@ -150,6 +150,7 @@ extension FileSystemContext {
     let place = try resolve(path)
     if flags.contains(.MS_REMOUNT) {
       guard place.dentry === place.mount.root else { throw .EINVAL }
+      if place.mount.fileSystem.isReadOnly, !flags.contains(.MS_RDONLY) { throw .EROFS }
       place.mount.flags = StatfsFlags(flags)
       return
     }
@@ -165,7 +166,10 @@ extension FileSystemContext {
     }
     guard place.inode.isDirectory else { throw .ENOTDIR }
     guard let kind = namespace.fileSystemType(type) else { throw .ENODEV }
-    namespace.mount(try kind.make(source, options), at: place, source: source, flags: StatfsFlags(flags))
+    let fileSystem = try kind.make(self, source, options)
+    var mountFlags = StatfsFlags(flags)
+    if fileSystem.isReadOnly { mountFlags.insert(.ST_RDONLY) }
+    namespace.mount(fileSystem, at: place, source: source, flags: mountFlags)
   }
 
   /// A directory to mount on: the one of this path, or one that is made there. Where the file system is not the
@@ -178,7 +182,7 @@ extension FileSystemContext {
     guard walk.last == .name else { throw .EEXIST }
     let directory = walk.path
     let mode = FileMode(.S_IFDIR, FileMode(rawValue: 0o755))
-    if directory.inode.fileSystem.childPolicy == .complete {
+    if directory.inode.fileSystem.takesMountPoints {
       return Path(directory.mount, try create(directory, walk.lastName, mode))
     }
     let inode = MemoryInode(namespace.memoryFiles, NewNode(mode: mode, uid: 0, gid: 0))

@@ -287,7 +287,7 @@ extension FileSystemContext {
 
 extension Dentry {
   /// Whether `other` is this one or lies below it.
-  func isAncestor(of other: Dentry) -> Bool {
+  public func isAncestor(of other: Dentry) -> Bool {
     var at: Dentry? = other
     while let dentry = at {
       if dentry === self { return true }
@@ -297,7 +297,7 @@ extension Dentry {
   }
 
   /// Enters this dentry, which is in no table, in a directory under a name.
-  func move(to directory: Dentry, _ name: [UInt8]) {
+  public func move(to directory: Dentry, _ name: [UInt8]) {
     self.name = name
     nameHash = NameBytes.hash(name, 0, name.count)
     parent = directory

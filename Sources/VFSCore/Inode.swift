@@ -26,7 +26,8 @@ public struct NewNode {
 /// checked permissions, types, and that a name is or is not there.
 open class Inode {
   public final let fileSystem: FileSystem
-  public final let number: UInt64
+  /// Only an overlay changes it, where Linux does too.
+  public final var number: UInt64
   /// Type and permissions.
   public final var mode: FileMode
   public final var uid: UInt32
@@ -36,7 +37,7 @@ open class Inode {
   public final var accessTime: Int64
   public final var modificationTime: Int64
   public final var changeTime: Int64
-  public final let birthTime: Int64
+  public final var birthTime: Int64
   /// For a device node, which device it is.
   public final var device = DeviceNumber(major: 0, minor: 0)
   /// The bytes of a regular file, once somebody asked for them. See `contents`.

@@ -34,6 +34,11 @@ public final class Mount {
     self.flags = flags
   }
 
+  /// Makes a mount that no tree has: what an overlay sees its layers through.
+  public convenience init(layer root: Dentry, flags: StatfsFlags) {
+    self.init(id: 0, root.inode.fileSystem, root: root, source: [], flags: flags)
+  }
+
   @inline(__always)
   func isMounted(at path: Path) -> Bool {
     guard let place else { return false }

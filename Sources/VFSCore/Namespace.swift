@@ -100,12 +100,15 @@ public struct FileSystemType {
   public let name: [UInt8]
   /// Needs a device: /proc/filesystems shows the others with `nodev`.
   public let needsDevice: Bool
-  /// Makes a file system from a source and the data of mount(2).
-  public let make: (_ source: [UInt8], _ options: [UInt8]) throws(Errno) -> FileSystem
+  /// Makes a file system from a source and the data of mount(2), for whoever's paths may stand in them.
+  public let make: (_ context: FileSystemContext, _ source: [UInt8], _ options: [UInt8]) throws(Errno) -> FileSystem
 
   public init(
     name: [UInt8], needsDevice: Bool = false,
-    make: @escaping (_ source: [UInt8], _ options: [UInt8]) throws(Errno) -> FileSystem
+    make:
+      @escaping (
+        _ context: FileSystemContext, _ source: [UInt8], _ options: [UInt8]
+      ) throws(Errno) -> FileSystem
   ) {
     self.name = name
     self.needsDevice = needsDevice

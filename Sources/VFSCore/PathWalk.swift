@@ -1,5 +1,5 @@
 internal import Kernel
-internal import LinuxABI
+public import LinuxABI
 
 /// One look-up of a path. See path_resolution(7).
 ///
@@ -204,6 +204,9 @@ struct PathWalk: ~Copyable {
 }
 
 extension Dentry {
+  /// The child of this name, without any check of permissions; nil when there is none.
+  public func lookup(_ name: [UInt8]) throws(Errno) -> Dentry? { try lookup(name, 0, name.count) }
+
   /// The child whose name is part of a path, asking the file system where the table does not know. Nil: there is none.
   func lookup(_ text: [UInt8], _ start: Int, _ end: Int) throws(Errno) -> Dentry? {
     let hash = NameBytes.hash(text, start, end)
@@ -212,8 +215,8 @@ extension Dentry {
     if policy == .complete { return nil }
     let name = Array(text[start..<end])
     guard let found = try inode.lookup(name) else { return nil }
-    // The file system may have slept, and somebody else may have entered the name.
-    if let child = children.find(hash, text, start, end), child.inode === found { return child }
+    // The file system may have slept, and somebody else may have entered the name, who knows better.
+    if let child = children.find(hash, text, start, end), child.inode === found || policy == .cached { return child }
     let child = Dentry(name, found, parent: self)
     if policy == .cached { add(child) }
     return child

@@ -112,6 +112,27 @@ struct CommandTests {
     #expect(values(of: "-name", in: arguments) == ["n,,m"])
   }
 
+  @Test("A share that stays as it is: read-only for QEMU, and under an overlay where it is the root")
+  func unchangedShares() throws {
+    func arguments(_ unchanged: Set<Int>, initrd: String? = nil) throws -> [String] {
+      try command {
+        $0.shares = ["/a", "/b"]
+        $0.unchangedShares = unchanged
+        $0.initrd = initrd
+      }
+    }
+    let root = try arguments([0])
+    #expect(
+      values(of: "-fsdev", in: root) == [
+        "local,id=fs0,path=/a,security_model=none,multidevs=remap,readonly=on",
+        "local,id=fs1,path=/b,security_model=none,multidevs=remap",
+      ])
+    #expect(values(of: "-append", in: root)[0].contains("vfs.fstab=[ fs0:/:overlay ]"))
+    for other in [try arguments([1]), try arguments([0], initrd: "i")] {
+      #expect(!values(of: "-append", in: other).contains { $0.contains("overlay") })
+    }
+  }
+
   @Test("Network cards and forwards")
   func network() throws {
     #expect(

@@ -11,8 +11,13 @@ LAYERS = [
     {"Platform", "CLibELF", "CZlib"},
     {"Kernel"},
     {"Drivers"},
+<<<<<<< HEAD
     {"Process", "ELFLoader", "VFSCore", "Sockets", "SystemVIPC", "Polling", "Mmap"},
     {"RamFS", "CpioFS", "NinePFS", "DevFS", "ProcFS"},
+=======
+    {"Process", "ELFLoader", "VFSCore", "Sockets", "Polling", "Mmap"},
+    {"RamFS", "CpioFS", "NinePFS", "OverlayFS", "DevFS", "ProcFS"},
+>>>>>>> 665069f (Overlays: memory over the initrd, a share or directories, as overlayfs has it)
     {"Syscalls"},
     {"Boot"},
 ]

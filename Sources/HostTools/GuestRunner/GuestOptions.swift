@@ -54,6 +54,8 @@ public struct GuestOptions: Sendable {
   public var disks: [Disk] = []
   public var opticalDiscs: [String] = []
   public var shares: [String] = []
+  /// Which of them the guest cannot change, by their places.
+  public var unchangedShares: Set<Int> = []
   public var serialSockets: [String] = []
   public var hasBalloon = false
   public var hasEntropyDevice = false

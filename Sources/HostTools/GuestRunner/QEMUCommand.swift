@@ -102,10 +102,14 @@ struct QEMUCommand {
     if let line = KernelLine.make(parameters: kernelParameters, user: options.arguments) { add("-append", line) }
   }
 
-  /// What the kernel must know of the console.
+  /// What the kernel must know of the root and the console.
   private var kernelParameters: [String] {
-    if case .background = purpose { return [] }
     var parameters: [String] = []
+    // What is written to a root that must not change goes into the guest's memory.
+    if options.unchangedShares.contains(0), options.initrd == nil {
+      parameters.append("vfs.fstab=[ fs0:/:overlay ]")
+    }
+    if case .background = purpose { return parameters }
     if !host.isInputTerminal { parameters.append("console.stdin=pipe") }
     if !host.isOutputTerminal { parameters += ["console.stdout=pipe", "banner=off"] }
     if inputPort != nil { parameters.append("console.ports") }
@@ -204,7 +208,8 @@ struct QEMUCommand {
     }
     for (index, share) in options.shares.enumerated() {
       // `none` is `passthrough` that does not fail where an ordinary user may not change an owner.
-      add("-fsdev", "local,id=fs\(index),path=\(value(share)),security_model=none,multidevs=remap")
+      let access = options.unchangedShares.contains(index) ? ",readonly=on" : ""
+      add("-fsdev", "local,id=fs\(index),path=\(value(share)),security_model=none,multidevs=remap\(access)")
       add("-device", "\(virtio("virtio-9p")),fsdev=fs\(index),mount_tag=fs\(index)")
     }
   }

@@ -41,8 +41,15 @@ struct QemuGuest: ParsableCommand {
 
   @Option(
     name: short("e"), parsing: .unconditionalSingleValue,
-    help: help("A directory to share by 9p, with the tag fs0, fs1 ...; repeatable.", "directory"))
-  var shares: [String] = []
+    help: help("A directory to share by 9p, with the tag fs0, fs1 ...; repeatable.", "directory"),
+    transform: { Share(order: nextPlace(), path: $0, isUnchanged: false) })
+  var shares: [Share] = []
+
+  @Option(
+    name: short("E"), parsing: .unconditionalSingleValue,
+    help: help("As -e, but the guest cannot change it: where it is the root, changes stay in memory.", "directory"),
+    transform: { Share(order: nextPlace(), path: $0, isUnchanged: true) })
+  var unchangedShares: [Share] = []
 
   // MARK: The machine
 
@@ -169,6 +176,13 @@ struct QemuGuest: ParsableCommand {
     let disk: GuestOptions.Disk
   }
 
+  /// A shared directory with its place on the command line, which its tag follows.
+  struct Share {
+    let order: Int
+    let path: String
+    let isUnchanged: Bool
+  }
+
   private static let places = Atomic<Int>(0)
 
   private static func nextPlace() -> Int {
@@ -212,7 +226,9 @@ struct QemuGuest: ParsableCommand {
     options.passedThroughDevices = passedThroughDevices
     options.disks = (rawDisks + qcow2Disks).sorted { $0.order < $1.order }.map(\.disk)
     options.opticalDiscs = opticalDiscs
-    options.shares = shares
+    let allShares = (shares + unchangedShares).sorted { $0.order < $1.order }
+    options.shares = allShares.map(\.path)
+    options.unchangedShares = Set(allShares.indices.filter { allShares[$0].isUnchanged })
     options.serialSockets = serialSockets
     options.hasBalloon = hasBalloon
     options.hasEntropyDevice = hasEntropyDevice

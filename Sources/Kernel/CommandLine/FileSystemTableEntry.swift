@@ -40,6 +40,20 @@ public struct FileSystemTableEntry: Equatable, Sendable {
     fileSystem.elementsEqual(("9p" as StaticString).bytes) || fileSystem.elementsEqual(("9pfs" as StaticString).bytes)
   }
 
+  /// What a source calls the initrd.
+  public static var initrdName: StaticString { "initrd0" }
+  /// Whether it is a file system in memory over another one, which it names as Linux's overlayfs or is itself named by.
+  public var isOverlay: Bool { fileSystem.elementsEqual(("overlay" as StaticString).bytes) }
+  /// Whether it is the root that the machine starts with, from the initrd or a share.
+  public var isRoot: Bool {
+    guard path == [UInt8(ascii: "/")] else { return false }
+    // An overlay whose options name its layers, or that is one of a directory, is mounted over the root that there is.
+    if isOverlay {
+      return device.first != UInt8(ascii: "/") && !options.starts(with: ("lowerdir" as StaticString).bytes)
+    }
+    return isInitrd || isShare
+  }
+
   /// Reads one entry of `vfs.fstab`.
   public init(parsing value: [UInt8]) throws(ParameterFault) {
     let fields = value.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)

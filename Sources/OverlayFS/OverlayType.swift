@@ -1,0 +1,192 @@
+internal import Kernel
+public import LinuxABI
+internal import Support
+public import VFSCore
+
+/// The mount options of overlayfs.
+struct OverlayOptions {
+  /// From the topmost to the bottom.
+  var lowers: [[UInt8]] = []
+  var upper: [UInt8]?
+  var work: [UInt8]?
+  /// As /proc/mounts shows them.
+  var text: [UInt8] = []
+
+  /// - Throws: `EINVAL` for an option that there is not, or that is not supported.
+  init(_ options: [UInt8]) throws(Errno) {
+    for option in Self.split(options, at: UInt8(ascii: ",")) {
+      let parts = option.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+      let key = parts[0]
+      let value = parts.count > 1 ? [UInt8](parts[1]) : []
+      if key.equals("lowerdir") {
+        lowers = Self.split(value, at: UInt8(ascii: ":")).map { Self.unescaped($0) }
+        show(option)
+      } else if key.equals("lowerdir+") {
+        lowers.append(Self.unescaped(value))
+        show(option)
+      } else if key.equals("upperdir") {
+        upper = Self.unescaped(value)
+        show(option)
+      } else if key.equals("workdir") {
+        work = Self.unescaped(value)
+        show(option)
+      } else if !Self.isAccepted(key, value) {
+        throw .EINVAL
+      }
+    }
+    for lower in lowers where lower.isEmpty { throw .EINVAL }
+  }
+
+  /// Whether the options name layers: else the source does.
+  static func nameLayers(_ options: [UInt8]) -> Bool {
+    for option in split(options, at: UInt8(ascii: ",")) {
+      let key = option.prefix { $0 != UInt8(ascii: "=") }
+      if key.equals("lowerdir") || key.equals("lowerdir+") || key.equals("upperdir") || key.equals("workdir") {
+        return true
+      }
+    }
+    return false
+  }
+
+  /// Options that ask for what is done anyway, or change nothing of what can be seen.
+  private static func isAccepted(_ key: ArraySlice<UInt8>, _ value: [UInt8]) -> Bool {
+    let value = value[...]
+    if key.equals("volatile") { return true }
+    if key.equals("xino") { return value.equals("off") || value.equals("auto") || value.equals("on") }
+    if key.equals("redirect_dir") { return value.equals("off") || value.equals("nofollow") }
+    if key.equals("uuid") { return true }
+    return (key.equals("index") || key.equals("metacopy") || key.equals("nfs_export")) && value.equals("off")
+  }
+
+  private mutating func show(_ option: [UInt8]) {
+    if !text.isEmpty { text.append(UInt8(ascii: ",")) }
+    text.append(contentsOf: option)
+  }
+
+  /// The parts between separators that no backslash stands in front of; the backslashes stay.
+  private static func split(_ text: [UInt8], at separator: UInt8) -> [[UInt8]] {
+    var parts: [[UInt8]] = []
+    if text.isEmpty { return parts }
+    var part: [UInt8] = []
+    var isEscaped = false
+    for byte in text {
+      if byte == separator, !isEscaped {
+        parts.append(part)
+        part = []
+        continue
+      }
+      isEscaped = byte == UInt8(ascii: "\\") && !isEscaped
+      part.append(byte)
+    }
+    parts.append(part)
+    return parts
+  }
+
+  private static func unescaped(_ text: [UInt8]) -> [UInt8] {
+    var result: [UInt8] = []
+    var isEscaped = false
+    for byte in text {
+      if byte == UInt8(ascii: "\\"), !isEscaped {
+        isEscaped = true
+        continue
+      }
+      isEscaped = false
+      result.append(byte)
+    }
+    return result
+  }
+}
+
+extension OverlayFileSystem {
+  /// The type for mount(2), fstab and /proc/filesystems.
+  ///
+  /// Beside Linux's form, where `lowerdir=`, `upperdir=` and `workdir=` name the layers, the source can be what lies
+  /// below, an absolute path or what `source` knows; the upper layer is then new, and the options are its.
+  ///
+  /// - Parameters:
+  ///   - source: The file system of a name that is no path, such as a share's tag; nil for others.
+  ///   - makeUpper: Makes an empty file system in memory from mount options.
+  public static func type(
+    _ environment: FileSystemEnvironment, source: @escaping ([UInt8]) throws(Errno) -> FileSystem?,
+    makeUpper: @escaping (_ options: [UInt8]) throws(Errno) -> MemoryFileSystem
+  ) -> FileSystemType {
+    FileSystemType(name: [UInt8](("overlay" as StaticString).bytes)) { (context, name, options) throws(Errno) in
+      if OverlayOptions.nameLayers(options) {
+        return try make(environment, context, try OverlayOptions(options))
+      }
+      let lower: Dentry
+      if name.first == UInt8(ascii: "/") {
+        let place = try context.resolve(name)
+        guard place.inode.isDirectory else { throw .ENOTDIR }
+        lower = place.dentry
+      } else {
+        guard let fileSystem = try source(name) else { throw .EINVAL }
+        lower = fileSystem.root
+      }
+      return make(environment, over: lower, upper: try makeUpper(options))
+    }
+  }
+
+  /// Lays an empty tree in memory over `lower`. Its top has the attributes of `lower`'s.
+  public static func make(
+    _ environment: FileSystemEnvironment, over lower: Dentry, upper: MemoryFileSystem
+  ) -> OverlayFileSystem {
+    let below = lower.inode
+    if below.isStale { below.refresh() }
+    let top = upper.root.inode
+    top.mode = below.mode
+    top.uid = below.uid
+    top.gid = below.gid
+    top.accessTime = below.accessTime
+    top.modificationTime = below.modificationTime
+    return OverlayFileSystem(
+      environment, upper: OverlayLayer(upper.root, isUpper: true), lowers: [OverlayLayer(lower, isUpper: false)],
+      optionText: upper.optionText)
+  }
+
+  /// Makes an overlay of directories. See mount(8), "Mount options for overlay".
+  ///
+  /// - Throws: `EINVAL` for layers that do not go together, `ELOOP` when one lies in another, `EBUSY` when another
+  ///   overlay has the upper one; what the look-ups throw.
+  private static func make(
+    _ environment: FileSystemEnvironment, _ context: FileSystemContext, _ options: OverlayOptions
+  ) throws(Errno) -> OverlayFileSystem {
+    if options.lowers.isEmpty || options.lowers.count > 500 { throw .EINVAL }
+    var upper: OverlayLayer?
+    if let path = options.upper {
+      guard let workPath = options.work else { throw .EINVAL }
+      let place = try context.resolve(path)
+      let work = try context.resolve(workPath)
+      // The upper layer changes without sleeping, so it must be in memory.
+      guard place.inode.isDirectory, work.inode.isDirectory, place.inode.fileSystem is MemoryFileSystem,
+        !place.mount.isReadOnly, work.inode.fileSystem === place.inode.fileSystem,
+        !place.dentry.isAncestor(of: work.dentry), !work.dentry.isAncestor(of: place.dentry)
+      else { throw .EINVAL }
+      for mount in context.namespace.mounts {
+        if let other = mount.fileSystem as? OverlayFileSystem, other.upper?.root === place.dentry { throw .EBUSY }
+      }
+      upper = OverlayLayer(place.dentry, isUpper: true)
+      try makeWorkDirectory(work.dentry)
+    } else if options.lowers.count < 2 {
+      throw .EINVAL
+    }
+    var lowers: [OverlayLayer] = []
+    for path in options.lowers {
+      let place = try context.resolve(path)
+      guard place.inode.isDirectory else { throw .EINVAL }
+      if let root = upper?.root, root.isAncestor(of: place.dentry) || place.dentry.isAncestor(of: root) {
+        throw .ELOOP
+      }
+      lowers.append(OverlayLayer(place.dentry, isUpper: false))
+    }
+    return OverlayFileSystem(environment, upper: upper, lowers: lowers, optionText: options.text)
+  }
+
+  /// Makes what Linux makes in the work directory. Nothing is put there: copies have no name until they are complete.
+  private static func makeWorkDirectory(_ directory: Dentry) throws(Errno) {
+    let name = [UInt8](("work" as StaticString).bytes)
+    if directory.child(name) != nil { return }
+    let inode = try directory.inode.create(name, NewNode(mode: FileMode(.S_IFDIR, []), uid: 0, gid: 0))
+    directory.add(Dentry(name, inode, parent: directory))
+  }
+}
