@@ -86,13 +86,19 @@ var targets: [Target] = [
   module("Mmap", ["VFSCore", "Kernel", "Platform", "Support", "LinuxABI"]),
   module("Polling", ["VFSCore", "Kernel", "Support", "LinuxABI"]),
   module("Sockets", ["VFSCore", "Kernel", "LinuxABI"]),
+  module("MessageQueues", ["VFSCore", "Kernel", "Support", "LinuxABI"]),
   module("SystemVIPC", ["VFSCore", "Kernel", "Support", "LinuxABI"]),
   module(
-    "Process", ["ELFLoader", "Mmap", "Sockets", "SystemVIPC", "VFSCore", "Kernel", "Platform", "Support", "LinuxABI"]),
+    "Process",
+    [
+      "ELFLoader", "Mmap", "Sockets", "SystemVIPC", "MessageQueues", "VFSCore", "Kernel", "Platform", "Support",
+      "LinuxABI",
+    ]),
   module(
     "Syscalls",
     [
-      "Process", "Polling", "Sockets", "SystemVIPC", "Mmap", "VFSCore", "Kernel", "Platform", "Support", "LinuxABI",
+      "Process", "Polling", "Sockets", "SystemVIPC", "MessageQueues", "Mmap", "VFSCore", "Kernel", "Platform",
+      "Support", "LinuxABI",
     ]),
 ]
 
@@ -105,7 +111,7 @@ if isKernel {
       "Boot",
       [
         "Syscalls", "Process", "ELFLoader", "Mmap", "VFSCore", "RamFS", "CpioFS", "NinePFS", "OverlayFS", "DevFS",
-        "ProcFS", "Drivers", "SystemVIPC", "CZlib", "Kernel", "Platform", "Support", "LinuxABI",
+        "ProcFS", "Drivers", "SystemVIPC", "MessageQueues", "CZlib", "Kernel", "Platform", "Support", "LinuxABI",
       ]),
   ]
 } else {
@@ -130,6 +136,9 @@ if isKernel {
         "Syscalls", "Process", "ProcessTesting", "Polling", "VFSCore", "FileSystemTesting", "Kernel", "Platform",
         "Support", "LinuxABI",
       ]),
+    test(
+      "MessageQueuesTests",
+      ["MessageQueues", "VFSCore", "FileSystemTesting", "Kernel", "Platform", "Support", "LinuxABI"]),
     test(
       "SystemVIPCTests",
       ["SystemVIPC", "VFSCore", "FileSystemTesting", "Kernel", "Platform", "Support", "LinuxABI"]),

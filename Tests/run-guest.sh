@@ -3,7 +3,7 @@
 # Run from anywhere; needs root (for chroot), the image that `make` builds, and installs the packages that the cases
 # name. Ends with one line `N passed, N failed` over all, and a status that is not zero if any failed.
 #
-#   Tests/run-guest.sh [--filter RE] [programs|shells|differential|share|machines|bad-input|runtimes|cpython]...
+#   Tests/run-guest.sh [--filter RE] [programs|shells|differential|share|machines|bad-input|runtimes|cpython|stress]...
 #   Tests/run-guest.sh [--filter RE] long     # the whole suites, as `make test-long` does
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -16,15 +16,15 @@ while (($#)); do
     filter=(--filter "$2")
     shift
     ;;
-  programs | shells | differential | share | machines | bad-input | runtimes | cpython | long) parts+=("$1") ;;
+  programs | shells | differential | share | machines | bad-input | runtimes | cpython | stress | long) parts+=("$1") ;;
   *)
-    echo "usage: Tests/run-guest.sh [--filter RE] [programs|shells|differential|share|machines|bad-input|runtimes|cpython|long]..." >&2
+    echo "usage: Tests/run-guest.sh [--filter RE] [programs|shells|differential|share|machines|bad-input|runtimes|cpython|stress|long]..." >&2
     exit 2
     ;;
   esac
   shift
 done
-((${#parts[@]})) || parts=(programs shells differential share machines bad-input runtimes cpython)
+((${#parts[@]})) || parts=(programs shells differential share machines bad-input runtimes cpython stress)
 
 # The tools are built when they first run: now, and not within a case's time.
 for tool in qemu-guest mkinitrd; do support/$tool -h >/dev/null || exit 1; done
@@ -58,9 +58,11 @@ for part in "${parts[@]}"; do
   case $part in
   runtimes) run "runtimes and compilers" runtimes quick quick ;;
   cpython) run "a sample of CPython's tests" Tests/CPython/run.py --install --sample ;;
+  stress) run "a sample of stress-ng" Tests/Stress/run.py --install --sample "${filter[@]}" ;;
   long)
     run "runtimes and compilers" runtimes long all
     run "CPython's tests" Tests/CPython/run.py --install
+    run "stress-ng" Tests/Stress/run.py --install
     ;;
   differential) run "programs of Debian" differential --times build/differential/times-debian.json ;;
   *)

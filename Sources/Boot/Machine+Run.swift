@@ -3,6 +3,7 @@ internal import DevFS
 internal import Drivers
 internal import Kernel
 internal import LinuxABI
+internal import MessageQueues
 internal import Mmap
 internal import OverlayFS
 internal import Platform
@@ -62,6 +63,10 @@ extension Machine {
       case .killed(let signal): power.powerOff(.signal(UInt8(signal.rawValue)))
       }
     }
+    let queues = MessageQueueFileSystem(environment, system.messageQueueEnvironment)
+    if let mount = mount([UInt8]("/dev/mqueue"), context, { queues }) {
+      system.messageQueues = MessageQueueMount(queues, mount)
+    }
     let machineFiles = MachineFiles(self, system)
     mount([UInt8]("/proc"), context) { () throws(Errno) in
       let proc = ProcFileSystem(
@@ -70,6 +75,8 @@ extension Machine {
       proc.controls.add("kernel/pty/nr", .dynamic(get: { $0.append(decimal: terminals.count) }, set: nil))
       proc.controls.add("kernel/pty/reserve", .constant("0"))
       addSystemV(system.ipc, proc)
+      for limit in MessageQueueLimit.allCases { proc.controls.add(limit.path, .number(limit.initial, limit.range)) }
+      system.messageQueues?.fileSystem.limit = { proc.controls.number($0.path) ?? $0.initial }
       return proc
     }
     mount([UInt8]("/sys"), context) { () throws(Errno) in

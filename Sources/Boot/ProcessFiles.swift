@@ -88,7 +88,10 @@ final class ProcessFile: ProcessInformation {
     if let thread = thread(tid) {
       result.name = thread.name
       result.state = UInt8(ascii: thread.state == .blocked ? "S" : "R")
-      result.userTime = thread.cpuTime
+      let isLeader = thread.tid == process.pid
+      let times = isLeader ? process.times : thread.times
+      result.userTime = times.user
+      result.systemTime = times.system
       result.pendingSignals = thread.signals.pending.set.rawValue
       result.blockedSignals = thread.signals.mask.rawValue
     }
@@ -102,6 +105,8 @@ final class ProcessFile: ProcessInformation {
       result.terminalGroup = terminal.foregroundGroup
     }
     result.minorFaults = UInt64(memory.minorFaults)
+    result.childUserTime = process.usage.childrenTimes.user
+    result.childSystemTime = process.usage.childrenTimes.system
     result.threadCount = process.threads.count
     result.startTime = process.startTime
     result.virtualSize = UInt64(memory.totalPages) << UInt64(pageShift)
@@ -189,8 +194,8 @@ final class MachineFiles: MachineInformation {
   var kernelCommandLine: [UInt8] { machine.information.commandLine }
   var uptime: UInt64 { machine.clock.now }
   var idleTime: UInt64 { machine.scheduler.idleTime }
-  var userTime: UInt64 { machine.clock.now &- machine.scheduler.idleTime }
-  var systemTime: UInt64 { 0 }
+  var userTime: UInt64 { system.times.user }
+  var systemTime: UInt64 { system.times.system }
   var bootTime: UInt64 { machine.clock.scale.realtimeOffset / 1_000_000_000 }
   var processorCount: Int { 1 }
   var runnableCount: Int { machine.scheduler.runnableCount }

@@ -28,7 +28,31 @@ internal import Platform
   private var outgoing: UnsafeMutablePointer<UInt64>?
   private var incoming: UInt64 = 0
 
+  /// Called every so often while a task runs, from the timer interrupt: the personality looks where the program is.
+  public var sample: (() -> Void)?
+  private var sampler: TimerEntry?
+  /// The CPU went idle, and a sample found that: nothing ticks until something runs again.
+  private var samplingRests = true
+  private static var samplePeriod: UInt64 { 10_000_000 }
+
   public init(timers: TimerQueue) { self.timers = timers }
+
+  private func startSampling(_ now: UInt64) {
+    guard sample != nil else { return }
+    samplingRests = false
+    let entry =
+      sampler
+      ?? TimerEntry { [self] in
+        guard idleSince == nil else {
+          samplingRests = true
+          return
+        }
+        sample?()
+        startSampling(timers.now())
+      }
+    sampler = entry
+    timers.add(entry, at: now &+ Self.samplePeriod)
+  }
 
   /// How often the CPU went over to another task.
   public private(set) var switchCount: UInt64 = 0
@@ -53,6 +77,7 @@ internal import Platform
   /// Makes `task` the one that runs, before there is any other: boot's last step, together with `enter`.
   public func adopt(_ task: Task) {
     chargedUntil = timers.now()
+    startSampling(chargedUntil)
     take(over: task)
   }
 
@@ -248,6 +273,7 @@ internal import Platform
       now = timers.now()
       idleTotal &+= now &- start
       idleSince = nil
+      if samplingRests { startSampling(now) }
     }
     goOn(requeues: false, now)
   }

@@ -91,3 +91,15 @@ public enum MessageQueueCommand {
   public static var MSG_INFO: Int32 { 12 }
   public static var MSG_STAT_ANY: Int32 { 13 }
 }
+
+/// What kcmp(2) compares.
+public enum KcmpType {
+  public static var KCMP_FILE: Int32 { 0 }
+  public static var KCMP_VM: Int32 { 1 }
+  public static var KCMP_FILES: Int32 { 2 }
+  public static var KCMP_FS: Int32 { 3 }
+  public static var KCMP_SIGHAND: Int32 { 4 }
+  public static var KCMP_IO: Int32 { 5 }
+  public static var KCMP_SYSVSEM: Int32 { 6 }
+  public static var KCMP_EPOLL_TFD: Int32 { 7 }
+}

@@ -150,3 +150,16 @@ public struct Msginfo: ABIStruct, Sendable {
   /// All bytes zero.
   public init() {}
 }
+
+/// The attributes of a message queue of POSIX: `struct mq_attr`, 64 bytes.
+@frozen
+public struct MqAttr: ABIStruct, Sendable {
+  public var mq_flags: Int64 = 0
+  public var mq_maxmsg: Int64 = 0
+  public var mq_msgsize: Int64 = 0
+  public var mq_curmsgs: Int64 = 0
+  private var reserved: InlineArray<4, Int64> = InlineArray(repeating: 0)
+
+  /// All bytes zero.
+  public init() {}
+}

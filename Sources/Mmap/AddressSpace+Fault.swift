@@ -349,6 +349,19 @@ extension AddressSpace {
     return found.level == 0 ? found.entry.physical : found.entry.physical + pageFloor(address & UInt(largePageSize - 1))
   }
 
+  /// Calls `body` with the physical address behind an address of the program's, whose frame stays for that long.
+  ///
+  /// - Throws: `EFAULT` where the program could not do the same, and what `body` throws.
+  public func withFrame(
+    at address: UInt, _ access: MemoryAccess, _ body: (UInt) throws(Errno) -> Int
+  ) throws(Errno) -> Int {
+    guard address < UserAddress.limit, let physical = frame(at: address, access) else { throw .EFAULT }
+    let frame = PageFrame(number: UInt32(physical >> UInt(pageShift)))
+    frames.retain(frame)
+    defer { frames.release(frame) }
+    return try body(physical + (address & UInt(pageSize - 1)))
+  }
+
   /// Writes bytes into the program's memory.
   ///
   /// - Throws: `EFAULT`.

@@ -147,11 +147,21 @@ public final class FutexTable {
 }
 
 extension Thread {
+  /// Takes a lock with priority inheritance. See `LockTable.lock`.
+  public func lockFutex(_ address: UInt, isPrivate: Bool, waits: Bool, until deadline: UInt64?) throws(Errno) {
+    try process.system.locks.lock(self, address, isPrivate: isPrivate, waits: waits, until: deadline)
+  }
+  /// Gives one back. See `LockTable.unlock`.
+  public func unlockFutex(_ address: UInt, isPrivate: Bool) throws(Errno) {
+    try process.system.locks.unlock(self, address, isPrivate: isPrivate)
+  }
+
   /// Tells those who wait that this thread ends: its robust futexes, then the word of set_tid_address(2).
   ///
   /// Called while the thread's memory is still the one in force. See get_robust_list(2).
   func releaseFutexes() {
     releaseRobustList()
+    process.system.locks.ownerEnded(self)
     guard clearChildTID != 0 else { return }
     let address = clearChildTID
     clearChildTID = 0

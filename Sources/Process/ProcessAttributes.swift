@@ -24,6 +24,8 @@ public struct SchedulingParameters: Sendable {
   public var priority: Int32 = 0
   /// -20 to 19.
   public var nice: Int32 = 0
+  /// ioprio_set(2); 0 for none.
+  public var ioPriority: Int32 = 0
   /// PR_SET_TIMERSLACK, in nanoseconds.
   public var timerSlack: UInt64 = Self.defaultTimerSlack
   /// PR_SET_PDEATHSIG; 0 for none.

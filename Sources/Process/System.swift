@@ -3,6 +3,7 @@
 // Syscalls above.
 public import Kernel
 public import LinuxABI
+public import MessageQueues
 internal import Mmap
 public import Sockets
 internal import Support
@@ -37,14 +38,19 @@ public final class System {
   /// Called when the first process has ended: the machine's end.
   public var machineExit: ((ExitStatus) -> Void)?
   public let futexes = FutexTable()
+  let locks = LockTable()
   /// What a process has that has ended: no memory of its own, and no files.
   let emptyMemory: AddressSpace
   let emptyFiles = FileDescriptorTable()
   /// threads-max: the stacks of as many fill an eighth of memory.
   public var mostThreads: Int { max(frames.totalFrames / (8 * Task.stackPages), 32) }
+  /// Where the CPU was met at interrupts.
+  var samples = CPUSamples()
   public let sockets: SocketNamespace
   /// Shared memory, semaphores and message queues of System V.
   public let ipc: IPCNamespace
+  /// Message queues of POSIX; nil until `Boot` has mounted them.
+  public var messageQueues: MessageQueueMount?
   /// uname(2)'s release, which C libraries compare with what they need, and version.
   public static let release: StaticString = "6.1.0"
   public static let version: StaticString = "#1 elfloader"
@@ -69,6 +75,7 @@ public final class System {
     self.defaultStackLimit = defaultStackLimit
     emptyMemory = AddressSpace(kernelTable: kernelTable, frames, zeroFrame: zeroFrame)
     scheduler.reap = { stacks.free($0.stackTop) }
+    scheduler.sample = { Thread.withCurrent { $0.sample() } }
     sockets = SocketNamespace(frames) { SocketCaller(Thread.currentThread) }
     ipc = IPCNamespace(frames, clock) { Thread.currentThread.process.pid }
   }
@@ -145,6 +152,22 @@ public enum ExitStatus: Equatable, Sendable {
     case .exited(let code): Int32(code) << 8
     case .killed(let signal): signal.rawValue
     }
+  }
+}
+
+extension System {
+  /// What queues of messages ask of processes.
+  public var messageQueueEnvironment: MessageQueueEnvironment {
+    MessageQueueEnvironment(
+      caller: {
+        let process = Thread.currentThread.process
+        return MessageQueueCaller(
+          pid: process.pid, user: process.identity.user.real,
+          byteLimit: process.limits[ResourceLimits.messageQueueBytes]?.rlim_cur ?? 0,
+          exceedsLimits: process.identity.has(Identity.Capability.CAP_SYS_RESOURCE))
+      },
+      send: { [self] pid, information in process(pid)?.send(information) },
+      isAlive: { [self] pid in process(pid).map { $0.exitStatus == nil } ?? false })
   }
 }
 

@@ -63,6 +63,8 @@ extension Thread {
     thread.signals.copy(
       from: signals, sharesMemory: flags.contains(.CLONE_VM) && !flags.contains(.CLONE_VFORK))
     thread.inheritScheduling(from: self)
+    // A copy of the memory has a copy of the area too.
+    if !flags.contains(.CLONE_VM) { thread.restartableSequence = restartableSequence }
     if flags.contains(.CLONE_CHILD_CLEARTID) { thread.clearChildTID = request.childTID }
     let tid = thread.tid
     if flags.contains(.CLONE_PIDFD) {

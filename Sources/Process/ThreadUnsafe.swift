@@ -24,11 +24,16 @@ public final class Thread: Task {
   public var clearChildTID: UInt = 0
   /// set_robust_list(2)
   public var robustList: UInt = 0
-  /// rseq(2): the registered structure.
-  public var restartableSequence: UInt = 0
+  /// What rseq(2) has registered.
+  var restartableSequence = SequenceRegistration()
+  var samples = CPUSamples()
+  /// Where the program's last exception was.
+  var lastException: UInt64 = 0
+  /// Others ran since the thread was last in the program.
+  private var wasSwitched = false
 
   /// What SEM_UNDO of semop(2) has noted, in common with the threads of CLONE_SYSVSEM.
-  private var semaphoreUndo: SemaphoreUndo?
+  public private(set) var semaphoreUndo: SemaphoreUndo?
 
   /// exit(2) was called.
   private var endRequest: ExitStatus?
@@ -67,10 +72,11 @@ public final class Thread: Task {
     CPU.fsBase = fsBase
     CPU.userGSBase = gsBase
     floatingPoint.restore()
-    CPU.exitWork = hasExitWork
+    CPU.exitWork = hasExitWork || needsSequenceCheck
   }
 
   public override func didStop() {
+    wasSwitched = true
     fsBase = CPU.fsBase
     gsBase = CPU.userGSBase
     floatingPoint.save()
@@ -146,7 +152,11 @@ public final class Thread: Task {
         continue
       }
       scheduler.preempt()
-      if !hasExitWork { return true }
+      if wasSwitched, needsSequenceCheck { restartSequence() }
+      if !hasExitWork {
+        wasSwitched = false
+        return true
+      }
     }
   }
 

@@ -40,6 +40,7 @@ extension Thread {
   ///   - faultAddress: CR2 as the entry found it.
   public func handleTrap(_ registers: SavedRegisters, faultAddress: UInt) {
     let frame = registers.frame
+    lastException = frame.rip
     if frame.vector == ExceptionVector.pageFault {
       handlePageFault(faultAddress, error: frame.error)
     } else {

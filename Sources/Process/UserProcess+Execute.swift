@@ -44,7 +44,7 @@ extension UserProcess {
     thread.signals.resetForExecute()
     thread.clearChildTID = 0
     thread.robustList = 0
-    thread.restartableSequence = 0
+    thread.restartableSequence = SequenceRegistration()
     let start = path.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0
     thread.name = [UInt8](path[start...].prefix(15))
     thread.resetRegisters(entry: loaded.entry, stackPointer: loaded.stack.stackPointer)

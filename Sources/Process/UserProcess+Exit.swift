@@ -132,17 +132,19 @@ extension UserProcess {
   }
 
   func childInformation(_ signal: Signal, _ code: Int32, _ status: Int32) -> SigInfo {
+    let times = times
     let tick = UInt64(TimeUnit.nanosecondsPerSecond / TimeUnit.ticksPerSecond)
     return .child(
-      signal, code: code, pid: pid, uid: identity.user.real, status: status, userTicks: Int64(cpuTime / tick),
-      systemTicks: 0)
+      signal, code: code, pid: pid, uid: identity.user.real, status: status, userTicks: Int64(times.user / tick),
+      systemTicks: Int64(times.system / tick))
   }
 
   /// Forgets a process that has ended; its parent takes over what it used.
   func reap() {
     system.unregister(self)
     guard let parent else { return }
-    parent.usage.childrenTime &+= cpuTime &+ usage.childrenTime
+    parent.usage.childrenTimes += times
+    parent.usage.childrenTimes += usage.childrenTimes
     parent.usage.childrenPeakPages = max(
       parent.usage.childrenPeakPages, usage.peakResidentPages, usage.childrenPeakPages)
     parent.usage.childrenFaults += usage.minorFaults + usage.childrenFaults

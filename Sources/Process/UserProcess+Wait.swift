@@ -15,8 +15,8 @@ public struct ChildReport {
   public let status: WaitStatus
   /// What waitid(2) stores.
   public let information: SigInfo
-  /// Nanoseconds of CPU time, KiB of memory and faults, with those of the children that it waited for.
-  public let time: UInt64
+  /// CPU time, KiB of memory and faults, with those of the children that it waited for.
+  public let times: CPUTimes
   public let peakMemory: Int
   public let faults: Int
 }
@@ -78,9 +78,11 @@ extension UserProcess {
   }
 
   private func report(_ status: WaitStatus, _ code: Int32, _ number: Int32) -> ChildReport {
-    ChildReport(
+    var times = times
+    times += usage.childrenTimes
+    return ChildReport(
       pid: pid, status: status, information: childInformation(.SIGCHLD, code, number),
-      time: cpuTime &+ usage.childrenTime, peakMemory: max(usage.peakResidentPages, usage.childrenPeakPages) * 4,
+      times: times, peakMemory: max(usage.peakResidentPages, usage.childrenPeakPages) * 4,
       faults: usage.minorFaults + usage.childrenFaults)
   }
 }

@@ -34,6 +34,7 @@ public final class UserProcess {
   public internal(set) var identity = Identity.root
   public var attributes = ProcessAttributes()
   public internal(set) var usage = ResourceUsage()
+  var samples = CPUSamples()
   public var limits: ResourceLimits
 
   /// The program that runs: what /proc/self/exe points to.

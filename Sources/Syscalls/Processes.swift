@@ -185,16 +185,17 @@ private func finish(
 }
 
 extension ChildReport {
-  fileprivate var usage: Rusage { Rusage(time: time, peakMemory: peakMemory, faults: faults) }
+  fileprivate var usage: Rusage { Rusage(times: times, peakMemory: peakMemory, faults: faults) }
 }
 
 extension Rusage {
   /// - Parameters:
-  ///   - time: Nanoseconds of CPU time.
+  ///   - times: CPU time.
   ///   - peakMemory: KiB.
-  init(time: UInt64, peakMemory: Int, faults: Int) {
+  init(times: CPUTimes, peakMemory: Int, faults: Int) {
     self.init()
-    ru_utime = Timeval(Timespec(nanoseconds: Int64(clamping: time)))
+    ru_utime = Timeval(Timespec(nanoseconds: Int64(clamping: times.user)))
+    ru_stime = Timeval(Timespec(nanoseconds: Int64(clamping: times.system)))
     ru_maxrss = Int64(peakMemory)
     ru_minflt = Int64(faults)
   }

@@ -21,7 +21,7 @@ public final class SyscallTable {
       attributeSyscalls, storageSyscalls, transferSyscalls, extendedAttributeSyscalls, mountSyscalls, socketSyscalls,
       messageSyscalls,
       pollSyscalls, epollSyscalls, eventFileSyscalls, spliceSyscalls, inotifySyscalls,
-      systemVSyscalls,
+      systemVSyscalls, messageQueueSyscalls, otherProcessSyscalls, schedulingAttributeSyscalls,
     ]
   }
 

@@ -157,7 +157,7 @@ private func target(_ thread: Thread, _ tid: Int32) throws(Errno) -> Thread {
 }
 
 /// Whether a policy and its priority go together.
-private func check(_ policy: SchedulingPolicy, _ priority: Int32) throws(Errno) {
+func checkPolicy(_ policy: SchedulingPolicy, _ priority: Int32) throws(Errno) {
   switch policy {
   case .SCHED_FIFO, .SCHED_RR: guard (1...99).contains(priority) else { throw .EINVAL }
   case .SCHED_NORMAL, .SCHED_BATCH, .SCHED_IDLE: guard priority == 0 else { throw .EINVAL }
@@ -166,13 +166,41 @@ private func check(_ policy: SchedulingPolicy, _ priority: Int32) throws(Errno) 
   }
 }
 
+/// Whether the caller may change how a thread is scheduled. See sched(7), "Privileges and resource limits".
+///
+/// - Throws: `EPERM`.
+func checkMayChange(
+  _ thread: Thread, _ target: Thread, _ old: SchedulingParameters, _ new: SchedulingParameters
+) throws(Errno) {
+  let identity = thread.process.identity
+  if identity.has(Identity.Capability.CAP_SYS_NICE) { return }
+  func limit(_ kind: ResourceLimitKind) -> UInt64 { target.process.limits[Int(kind.rawValue)]?.rlim_cur ?? 0 }
+  if new.policy == .SCHED_NORMAL || new.policy == .SCHED_BATCH, new.nice < old.nice,
+    UInt64(20 - new.nice) > limit(.RLIMIT_NICE)
+  {
+    throw .EPERM
+  }
+  if new.policy == .SCHED_FIFO || new.policy == .SCHED_RR {
+    let most = limit(.RLIMIT_RTPRIO)
+    if new.policy != old.policy, most == 0 { throw .EPERM }
+    if new.priority > old.priority, UInt64(new.priority) > most { throw .EPERM }
+  }
+  if old.policy == .SCHED_IDLE, new.policy != .SCHED_IDLE, UInt64(20 - old.nice) > limit(.RLIMIT_NICE) { throw .EPERM }
+  let user = target.process.identity.user
+  guard identity.user.effective == user.effective || identity.user.effective == user.real else { throw .EPERM }
+  if old.resetsOnFork, !new.resetsOnFork { throw .EPERM }
+}
+
 /// Sets the priority of a thread. See sched_setparam(2).
 func sched_setparam(_ thread: Thread, _ tid: Int32, _ parameter: In<Int32>) throws(Errno) -> Int {
   guard tid >= 0, !parameter.isNull else { throw .EINVAL }
   let priority = try parameter.load()
   let target = try target(thread, tid)
-  try check(target.scheduling.policy, priority)
-  target.scheduling.priority = priority
+  try checkPolicy(target.scheduling.policy, priority)
+  var new = target.scheduling
+  new.priority = priority
+  try checkMayChange(thread, target, target.scheduling, new)
+  target.scheduling = new
   target.applyScheduling()
   return 0
 }
@@ -193,10 +221,13 @@ func sched_setscheduler(_ thread: Thread, _ tid: Int32, _ policy: Named<Scheduli
   let target = try target(thread, tid)
   let reset = SchedulingPolicy.SCHED_RESET_ON_FORK
   guard let wanted = SchedulingPolicy(rawValue: policy.rawValue & ~reset) else { throw .EINVAL }
-  try check(wanted, priority)
-  target.scheduling.policy = wanted
-  target.scheduling.priority = priority
-  target.scheduling.resetsOnFork = policy.rawValue & reset != 0
+  try checkPolicy(wanted, priority)
+  var new = target.scheduling
+  new.policy = wanted
+  new.priority = priority
+  new.resetsOnFork = policy.rawValue & reset != 0
+  try checkMayChange(thread, target, target.scheduling, new)
+  target.scheduling = new
   target.applyScheduling()
   return 0
 }
@@ -246,7 +277,7 @@ func sched_getaffinity(_ thread: Thread, _ tid: Int32, _ size: UInt32, _ mask: U
 }
 
 /// Calls `body` with the first thread of every process that `which` and `who` name.
-private func forEachTarget(
+func forEachTarget(
   _ thread: Thread, _ which: Named<PriorityWhich>, _ who: Int32, _ body: (Thread) throws(Errno) -> Void
 ) throws(Errno) {
   let system = thread.process.system

@@ -48,6 +48,7 @@ func get_robust_list(
   _ thread: Thread, _ tid: Int32, _ head: UserMutablePointer<UInt64>, _ size: UserMutablePointer<UInt64>
 ) throws(Errno) -> Int {
   guard let target = tid == 0 ? thread : thread.process.system.thread(tid) else { throw .ESRCH }
+  guard mayTrace(thread, target.process) else { throw .EPERM }
   try size.store(UInt64(MemoryLayout<RobustListHead>.size))
   try head.store(UInt64(target.robustList))
   return 0
@@ -55,14 +56,19 @@ func get_robust_list(
 
 /// Orders memory between threads; one CPU orders it by itself. See membarrier(2).
 func membarrier(_ thread: Thread, _ command: Int32, _ flags: UInt32, _ cpu: Int32) throws(Errno) -> Int {
-  // QUERY: GLOBAL, the expedited ones and their registrations; not the forms for rseq.
-  let supported: Int32 = 0x7f
+  // QUERY: GLOBAL, the expedited ones and their registrations. Those for restartable sequences have nothing to restart:
+  // no other thread runs, and each looks when it goes on.
+  let supported: Int32 = 0x1ff
   switch command {
   case 0:
     guard flags == 0 else { throw .EINVAL }
     return Int(supported)
-  case 1, 2, 4, 8, 16, 32, 64:
+  case 1, 2, 4, 8, 16, 32, 64, 256:
     guard flags == 0 else { throw .EINVAL }
+    return 0
+  case 128:
+    // MEMBARRIER_CMD_FLAG_CPU
+    guard flags & ~1 == 0 else { throw .EINVAL }
     return 0
   default: throw .EINVAL
   }
@@ -78,7 +84,9 @@ func futex(
   let flags = FutexFlags(rawValue: operation.rawValue)
   guard let operation = FutexOperation(argument: operation.rawValue) else { throw .ENOSYS }
   let isPrivate = flags.contains(.FUTEX_PRIVATE_FLAG)
-  if flags.contains(.FUTEX_CLOCK_REALTIME), operation != .FUTEX_WAIT, operation != .FUTEX_WAIT_BITSET {
+  if flags.contains(.FUTEX_CLOCK_REALTIME), operation != .FUTEX_WAIT, operation != .FUTEX_WAIT_BITSET,
+    operation != .FUTEX_LOCK_PI2
+  {
     throw .ENOSYS
   }
   let table = thread.process.system.futexes
@@ -130,9 +138,25 @@ func futex(
       woken += table.wake(other, count(UInt32(truncatingIfNeeded: fourth.value)))
     }
     return woken
-  case .FUTEX_FD, .FUTEX_LOCK_PI, .FUTEX_LOCK_PI2, .FUTEX_UNLOCK_PI, .FUTEX_TRYLOCK_PI, .FUTEX_WAIT_REQUEUE_PI,
-    .FUTEX_CMP_REQUEUE_PI:
-    throw .ENOSYS
+  case .FUTEX_LOCK_PI, .FUTEX_LOCK_PI2:
+    var deadline: UInt64?
+    if fourth.value != 0 {
+      let time = try UserMemory.load(Timespec.self, at: fourth.value)
+      guard let nanoseconds = time.saturatedNanoseconds else { throw .EINVAL }
+      // The older one's time is the wall clock's without saying so.
+      let isRealtime = operation == .FUTEX_LOCK_PI || flags.contains(.FUTEX_CLOCK_REALTIME)
+      let clock = thread.process.system.clock
+      deadline = isRealtime ? clock.monotonic(ofRealtime: UInt64(nanoseconds)) : UInt64(nanoseconds)
+    }
+    try thread.lockFutex(address.value, isPrivate: isPrivate, waits: true, until: deadline)
+    return 0
+  case .FUTEX_TRYLOCK_PI:
+    try thread.lockFutex(address.value, isPrivate: isPrivate, waits: false, until: nil)
+    return 0
+  case .FUTEX_UNLOCK_PI:
+    try thread.unlockFutex(address.value, isPrivate: isPrivate)
+    return 0
+  case .FUTEX_FD, .FUTEX_WAIT_REQUEUE_PI, .FUTEX_CMP_REQUEUE_PI: throw .ENOSYS
   }
 }
 
@@ -209,7 +233,10 @@ private func changeWord(_ address: UInt, _ operation: UInt32) throws(Errno) -> U
   }
 }
 
-/// Restartable sequences are configured out: C libraries go on without. See rseq(2).
+/// Registers where restartable sequences are announced, or takes that back. See rseq(2).
 func rseq(
   _ thread: Thread, _ area: Address, _ length: UInt32, _ flags: UInt32, _ signature: UInt32
-) throws(Errno) -> Int { throw .ENOSYS }
+) throws(Errno) -> Int {
+  try thread.registerSequence(area.value, length: length, flags: flags, signature: signature)
+  return 0
+}

@@ -168,7 +168,7 @@ func clock_nanosleep(
     guard thread.scheduler.sleep(until: deadline) == .interrupted else { return 0 }
     throw .ERESTARTNOHAND
   case .threadTime: throw .EINVAL
-  case .processTime:
+  case .processTime, .processUserTime:
     while true {
       let used = try thread.read(clock)
       if used >= wanted { return 0 }
@@ -255,8 +255,12 @@ extension Tms: TracedStruct {
 func times(_ thread: Thread, _ result: Out<Tms>) throws(Errno) -> Int {
   let tick = UInt64(TimeUnit.nanosecondsPerSecond / TimeUnit.ticksPerSecond)
   var value = Tms()
-  value.tms_utime = Int64(thread.process.cpuTime / tick)
-  value.tms_cutime = Int64(thread.process.usage.childrenTime / tick)
+  let own = thread.process.times
+  let children = thread.process.usage.childrenTimes
+  value.tms_utime = Int64(own.user / tick)
+  value.tms_stime = Int64(own.system / tick)
+  value.tms_cutime = Int64(children.user / tick)
+  value.tms_cstime = Int64(children.system / tick)
   try result.storeIfPresent(value)
   return Int(thread.process.system.clock.now / tick)
 }
@@ -271,12 +275,12 @@ func getrusage(_ thread: Thread, _ who: Named<ResourceUsageWho>, _ result: UserM
   if who == .RUSAGE_CHILDREN {
     let children = thread.process.usage
     usage = Rusage(
-      time: children.childrenTime, peakMemory: children.childrenPeakPages * (pageSize / 1024),
+      times: children.childrenTimes, peakMemory: children.childrenPeakPages * (pageSize / 1024),
       faults: children.childrenFaults)
   } else {
-    let time = who == .RUSAGE_SELF ? thread.process.cpuTime : thread.cpuTime
+    let times = who == .RUSAGE_SELF ? thread.process.times : thread.times
     usage = Rusage(
-      time: time, peakMemory: memory.peakResidentPages * (pageSize / 1024), faults: memory.minorFaults)
+      times: times, peakMemory: memory.peakResidentPages * (pageSize / 1024), faults: memory.minorFaults)
   }
   try result.store(usage)
   return 0

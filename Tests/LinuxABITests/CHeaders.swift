@@ -23,7 +23,8 @@ enum CHeaders {
         asm/resource.h linux/reboot.h linux/capability.h linux/futex.h asm/poll.h linux/eventpoll.h linux/inotify.h
         linux/timex.h linux/times.h linux/utime.h asm/termbits.h asm/termios.h asm/ioctls.h linux/sockios.h
         linux/tty.h linux/rseq.h linux/auxvec.h asm/auxvec.h asm/hwcap2.h linux/utsname.h linux/sysinfo.h linux/uio.h
-        linux/ipc.h linux/shm.h linux/sem.h linux/msg.h asm/unistd_64.h stddef.h
+        linux/ipc.h linux/shm.h linux/sem.h linux/msg.h linux/kcmp.h linux/mqueue.h
+        asm/unistd_64.h stddef.h
         """.split(whereSeparator: \.isWhitespace).map(String.init)
       case .libc:
         """

@@ -11,18 +11,13 @@ LAYERS = [
     {"Platform", "CLibELF", "CZlib"},
     {"Kernel"},
     {"Drivers"},
-<<<<<<< HEAD
-    {"Process", "ELFLoader", "VFSCore", "Sockets", "SystemVIPC", "Polling", "Mmap"},
-    {"RamFS", "CpioFS", "NinePFS", "DevFS", "ProcFS"},
-=======
-    {"Process", "ELFLoader", "VFSCore", "Sockets", "Polling", "Mmap"},
+    {"Process", "ELFLoader", "VFSCore", "Sockets", "SystemVIPC", "MessageQueues", "Polling", "Mmap"},
     {"RamFS", "CpioFS", "NinePFS", "OverlayFS", "DevFS", "ProcFS"},
->>>>>>> 665069f (Overlays: memory over the initrd, a share or directories, as overlayfs has it)
     {"Syscalls"},
     {"Boot"},
 ]
 # A layer whose modules may import one another.
-PEERS = {"Process", "ELFLoader", "VFSCore", "Sockets", "SystemVIPC", "Polling", "Mmap"}
+PEERS = {"Process", "ELFLoader", "VFSCore", "Sockets", "SystemVIPC", "MessageQueues", "Polling", "Mmap"}
 # Only this module may import CShims.
 CSHIMS_IMPORTER = "Platform"
 

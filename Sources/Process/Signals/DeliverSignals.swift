@@ -54,6 +54,7 @@ extension Thread {
   private func enterHandler(_ signal: Signal, _ info: SigInfo, _ action: SigactionKernel) {
     if action.sa_flags.contains(.SA_RESETHAND) { process.signals[signal].sa_handler = SignalHandler.SIG_DFL }
     finishCall(handler: action.sa_flags)
+    restartSequence()
     guard pushSignalFrame(signal, info, action) else {
       // There is no stack to say it on. A handler for SIGSEGV that cannot be entered is as good as none.
       if signal == .SIGSEGV { process.signals[.SIGSEGV] = SigactionKernel() }

@@ -5,6 +5,8 @@ public import LinuxABI
 /// whether the process is stopped.
 public final class ProcessSignals {
   private var actions: SignalActions
+  /// What processes of CLONE_SIGHAND have in common: which object it is matters, not what it holds.
+  public var sharedActions: ObjectIdentifier { ObjectIdentifier(actions) }
   public internal(set) var pending = PendingSignals()
   /// The signal that stopped the process; nil while it runs.
   public internal(set) var stoppedBy: Signal?

@@ -69,6 +69,7 @@ final class ClockTimer {
     case .realtime: system.clock.realtime
     case .monotonic: system.clock.now
     case .processTime(let pid): system.process(pid)?.cpuTime
+    case .processUserTime(let pid): system.process(pid)?.times.user
     case .threadTime(let tid): system.thread(tid)?.cpuTime
     }
   }
@@ -100,7 +101,7 @@ final class ClockTimer {
   private var isOfCPU: Bool {
     switch clock {
     case .realtime, .monotonic: false
-    case .processTime, .threadTime: true
+    case .processTime, .processUserTime, .threadTime: true
     }
   }
 
@@ -141,7 +142,7 @@ extension UserProcess {
       clock = .monotonic
     case .ITIMER_VIRTUAL:
       signal = .SIGVTALRM
-      clock = .processTime(pid)
+      clock = .processUserTime(pid)
     case .ITIMER_PROF:
       signal = .SIGPROF
       clock = .processTime(pid)

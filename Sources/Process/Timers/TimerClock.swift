@@ -9,6 +9,8 @@ public enum TimerClock: Equatable, Sendable {
   case monotonic
   /// CPU time of the process with this number, or of the caller's for 0.
   case processTime(Int32)
+  /// The part of that in the program itself.
+  case processUserTime(Int32)
   /// CPU time of the thread with this number, or of the caller for 0.
   case threadTime(Int32)
 
@@ -54,6 +56,9 @@ extension Thread {
     case .processTime(let pid):
       guard let target = pid == 0 ? process : process.system.process(pid) else { throw .EINVAL }
       return target.cpuTime
+    case .processUserTime(let pid):
+      guard let target = process.system.process(pid) else { throw .EINVAL }
+      return target.times.user
     case .threadTime(let tid):
       guard tid != 0 else { return cpuTime }
       guard let target = process.system.thread(tid), target.process === process else { throw .EINVAL }
@@ -88,7 +93,7 @@ public struct ResourceUsage: Sendable {
   public internal(set) var peakResidentPages = 0
   public internal(set) var minorFaults = 0
   /// Sums over the children that were waited for, and over theirs.
-  public internal(set) var childrenTime: UInt64 = 0
+  public internal(set) var childrenTimes = CPUTimes()
   public internal(set) var childrenPeakPages = 0
   public internal(set) var childrenFaults = 0
 
