@@ -63,6 +63,7 @@ extension Machine {
       case .killed(let signal): power.powerOff(.signal(UInt8(signal.rawValue)))
       }
     }
+    environment.signalOwner = { system.signalOwner($0, $1) }
     let queues = MessageQueueFileSystem(environment, system.messageQueueEnvironment)
     if let mount = mount([UInt8]("/dev/mqueue"), context, { queues }) {
       system.messageQueues = MessageQueueMount(queues, mount)

@@ -7,6 +7,8 @@ public final class FileSystemEnvironment {
   public let clock: Clock
   public let devices = DeviceRegistry()
   public let notifier = FileNotifier()
+  /// Sends a signal to whom an open file tells of input and output; the personality sets it.
+  public var signalOwner: ((FileOwner, SigInfo) -> Void)?
   private var nextMinor: UInt32 = 1
 
   public init(frames: FrameAllocator, clock: Clock) {

@@ -15,6 +15,9 @@ open class OpenFile {
   public final var offset: Int64 = 0
   /// Holds the inode's right to be written.
   private final let isWriter: Bool
+  /// Who is sent a signal when input or output becomes possible, and what waits for that on behalf of O_ASYNC.
+  public final var owner = FileOwner()
+  final var readinessSignal: ReadinessSignal?
   /// Who is told when the last reference is gone.
   fileprivate final var watches: FileWatch?
 
@@ -29,6 +32,7 @@ open class OpenFile {
   }
 
   deinit {
+    readinessSignal?.remove()
     while let watch = watches {
       watches = watch.next
       watch.next = nil

@@ -61,15 +61,18 @@ def make_root(directory):
     """Makes the root directory that every stressor runs in."""
     closure = roots.Closure()
     closure.add("/usr/bin/stress-ng")
+    closure.add("/usr/bin/setpriv")
     roots.build(directory, closure)
     os.makedirs(f"{directory}/work", exist_ok=True)
+    os.chmod(f"{directory}/work", 0o1777)
     roots.settle_times(directory, ["/work"])
 
 
 def case_for(settings, stressor, seconds):
     """Returns the case that runs one stressor."""
     name = stressor["name"]
-    command = ["/usr/bin/stress-ng", *stressor.get("options", []), f"--{name}", "1", "--timeout", f"{seconds}s",
+    user = ["/usr/bin/setpriv", "--reuid", "1000", "--regid", "1000", "--clear-groups"] if "user" in stressor else []
+    command = [*user, "/usr/bin/stress-ng", *stressor.get("options", []), f"--{name}", "1", "--timeout", f"{seconds}s",
                "--verify"]
     return cases.Case(name=name, command=command, memory=stressor.get("memory", settings["memory"]),
                       timeout=seconds + settings["patience"], export=[])

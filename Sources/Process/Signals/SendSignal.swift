@@ -1,5 +1,6 @@
 internal import Kernel
 public import LinuxABI
+public import VFSCore
 
 extension UserProcess {
   /// Sends a signal to the process: whichever thread does not block it takes it. See kill(2) and signal(7).
@@ -226,5 +227,24 @@ extension Thread {
     if info.si_signo == Signal.SIGALRM.rawValue { process.timers.alarmTaken() }
     guard info.si_code == SignalCode.SI_TIMER else { return info }
     return process.timers.delivered(info)
+  }
+}
+
+extension System {
+  /// Sends a signal of F_SETSIG to whom a description belongs. See `send_sigio` of Linux's fs/fcntl.c.
+  public func signalOwner(_ owner: FileOwner, _ information: SigInfo) {
+    func mayReach(_ process: UserProcess) -> Bool {
+      let user = process.identity.user
+      return owner.effectiveUser == 0 || owner.effectiveUser == user.saved || owner.effectiveUser == user.real
+        || owner.realUser == user.saved || owner.realUser == user.real
+    }
+    switch owner.type {
+    case .F_OWNER_TID:
+      if let target = thread(owner.id), mayReach(target.process) { _ = target.send(information) }
+    case .F_OWNER_PID:
+      if let target = process(owner.id), mayReach(target) { _ = target.send(information) }
+    case .F_OWNER_PGRP:
+      for process in processes where process.group == owner.id && mayReach(process) { _ = process.send(information) }
+    }
   }
 }

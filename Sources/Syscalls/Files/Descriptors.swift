@@ -160,7 +160,7 @@ func fcntl(
 
   switch command {
   case .F_SETFL:
-    try setStatusFlags(thread, file, OpenFlags(rawValue: UInt32(truncatingIfNeeded: argument)))
+    try setStatusFlags(thread, file, OpenFlags(rawValue: UInt32(truncatingIfNeeded: argument)), fd)
     return 0
   case .F_GETLK, .F_SETLK, .F_SETLKW, .F_OFD_GETLK, .F_OFD_SETLK, .F_OFD_SETLKW:
     var request = try UserMemory.load(Flock.self, at: argument)
@@ -177,8 +177,29 @@ func fcntl(
   case .F_ADD_SEALS:
     try file.addSeals(FileSeals(rawValue: UInt32(truncatingIfNeeded: argument)))
     return 0
-  // SIGIO is sent to nobody, and nobody is notified of anything.
-  case .F_GETOWN, .F_GETSIG: return 0
+  case .F_SETOWN:
+    let who = Int32(truncatingIfNeeded: argument)
+    guard who != .min else { throw .EINVAL }
+    try setOwner(thread, file, who < 0 ? .F_OWNER_PGRP : .F_OWNER_PID, who < 0 ? -who : who)
+    return 0
+  case .F_SETOWN_EX:
+    let wanted = try UserMemory.load(FOwnerEx.self, at: argument)
+    guard let type = OwnerType(rawValue: wanted.type) else { throw .EINVAL }
+    guard wanted.pid >= 0 else { throw .ESRCH }
+    try setOwner(thread, file, type, wanted.pid)
+    return 0
+  case .F_GETOWN: return Int(file.owner.type == .F_OWNER_PGRP ? -file.owner.id : file.owner.id)
+  case .F_GETOWN_EX:
+    var owner = FOwnerEx()
+    owner.type = file.owner.type.rawValue
+    owner.pid = file.owner.id
+    try UserMemory.store(owner, at: argument)
+    return 0
+  case .F_SETSIG:
+    guard argument <= UInt(Signal.count) else { throw .EINVAL }
+    file.owner.signal = Int32(argument)
+    return 0
+  case .F_GETSIG: return Int(file.owner.signal)
   case .F_GETLEASE: return Int(RecordLockType.F_UNLCK.rawValue)
   case .F_NOTIFY:
     // No events take back what was asked for before: nothing, as dnotify is configured out.
@@ -192,13 +213,36 @@ func fcntl(
   }
 }
 
-private func setStatusFlags(_ thread: Thread, _ file: OpenFile, _ flags: OpenFlags) throws(Errno) {
+/// Says who is sent signals for a description; 0 for nobody.
+///
+/// - Throws: `ESRCH`.
+private func setOwner(_ thread: Thread, _ file: OpenFile, _ type: OwnerType, _ id: Int32) throws(Errno) {
+  let system = thread.process.system
+  let exists =
+    switch type {
+    case .F_OWNER_TID: system.thread(id) != nil
+    case .F_OWNER_PID: system.process(id) != nil
+    case .F_OWNER_PGRP: system.processes.contains { $0.group == id }
+    }
+  guard id == 0 || exists else { throw .ESRCH }
+  let user = thread.process.identity.user
+  file.owner.type = type
+  file.owner.id = id
+  file.owner.realUser = user.real
+  file.owner.effectiveUser = user.effective
+}
+
+private func setStatusFlags(
+  _ thread: Thread, _ file: OpenFile, _ flags: OpenFlags, _ fd: Int32
+) throws(Errno) {
   let credentials = thread.process.fileSystem.credentials
   let new = flags.subtracting(file.flags)
   if new.contains(.O_NOATIME), !credentials.isPrivileged, credentials.userID != file.inode.uid { throw .EPERM }
   // Nothing here goes past the page cache; on a pipe the flag means packets.
   if new.contains(.O_DIRECT), file.inode.type != .S_IFIFO { throw .EINVAL }
+  let isAsync = file.flags.contains(.FASYNC)
   try file.setStatusFlags(flags)
+  if file.flags.contains(.FASYNC) != isAsync { file.setSignalsReadiness(!isAsync, descriptor: fd) }
 }
 
 // MARK: ioctl
@@ -223,8 +267,11 @@ func ioctl(_ thread: Thread, _ descriptor: Descriptor, _ request: IoctlRequest, 
     try file.setStatusFlags(flags)
     return 0
   case .FIOASYNC:
-    // No file sends SIGIO; turning off what is off is no error.
-    if try UserMemory.load(Int32.self, at: argument.value) != 0 { throw .ENOTTY }
+    let on = try UserMemory.load(Int32.self, at: argument.value) != 0
+    guard on != file.flags.contains(.FASYNC) else { return 0 }
+    guard file.waitQueue != nil else { throw .ENOTTY }
+    try setStatusFlags(
+      thread, file, on ? file.flags.union(.FASYNC) : file.flags.subtracting(.FASYNC), descriptor.value)
     return 0
   case .FIOQSIZE:
     switch file.inode.type {
