@@ -14,7 +14,12 @@ public protocol NinePChannel: AnyObject {
   /// - Throws: `EIO` when the server is of no use any more.
   func send(_ exchange: NinePExchange) throws(Errno)
   /// Sleeps until the queue is woken, or may have been: the caller looks again.
-  func wait(on queue: WaitQueue)
+  ///
+  /// - Returns: False when the task is to die, and gives up what it waits for.
+  func wait(on queue: WaitQueue) -> Bool
+  /// The server will not answer this request any more: what is not finished now can be, unless the channel gives the
+  /// memory back by itself.
+  func didFlush(_ exchange: NinePExchange)
 }
 
 /// A request and its reply, in memory that the device reads and writes. It is used again and again.
@@ -40,6 +45,8 @@ public final class NinePExchange {
   /// Bytes that the server has written: to the reply, then to the data.
   public private(set) var replyCount = 0
   public private(set) var isFinished = false
+  /// Nobody waits for the reply any more.
+  public var isAbandoned = false
   /// Called at the end, perhaps in an interrupt, in place of waking those who wait.
   public var completion: ((NinePExchange) -> Void)?
   public let waitQueue = WaitQueue()

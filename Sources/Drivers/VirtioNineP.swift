@@ -72,7 +72,10 @@ public final class VirtioNineP: NinePChannel {
     return true
   }
 
-  public func wait(on queue: WaitQueue) { queue.wait() }
+  public func wait(on queue: WaitQueue) -> Bool { queue.waitUnlessKilled() }
+
+  /// Nothing: the device has the memory until it says otherwise, and it does for a request that was flushed too.
+  public func didFlush(_ exchange: NinePExchange) {}
 
   private func handleInterrupt() {
     do throws(VirtqueueFault) {

@@ -97,4 +97,16 @@ public final class WaitQueue {
       CPU.idle()
     }
   }
+
+  /// As `wait`, but the end of the task ends the sleep. What a task still does once it is to die, such as writing back
+  /// what it has open, is not cut short.
+  ///
+  /// - Returns: False when the task should give up what it waits for.
+  public func waitUnlessKilled() -> Bool {
+    guard Task.isRunning, !Task.current.isKilled else {
+      wait()
+      return true
+    }
+    return sleep(until: nil, .killable) != .interrupted
+  }
 }

@@ -92,50 +92,24 @@ extension NinePClient {
     }
   }
 
-  /// Starts to read up to `count` bytes into pages, the first byte at `skip` bytes from the start of the first page.
-  /// `completion` gets what came; it may run in an interrupt.
-  func startRead(
-    _ fid: NinePFid, at position: UInt64, into pages: ArraySlice<PageFrame>, skip: Int, count: Int,
+  /// Starts to read up to `count` bytes into pages, or to write as many from them, the first byte at `skip` bytes from the
+  /// start of the first page. `completion` gets how many it were; it may run in an interrupt.
+  ///
+  /// - Parameter type: `read` or `write`.
+  func start(
+    _ type: NinePType, _ fid: NinePFid, at position: UInt64, _ pages: ArraySlice<PageFrame>, skip: Int, count: Int,
     _ completion: @escaping (Int, Errno?) -> Void
   ) {
-    do throws(Errno) {
-      let exchange = try begin()
-      var message = writer(exchange)
-      let count = min(count, dataLimit)
-      message.put32(fid.number)
-      message.put64(position)
-      message.put32(UInt32(count))
-      exchange.replyLimit = NineP.dataHeaderSize
-      addData(exchange, pages, skip: skip, count: count, isDeviceWritable: true)
-      try start(exchange, .read, message, count: count, completion)
-    } catch {
-      completion(0, error)
-    }
-  }
-
-  /// Starts to write `count` bytes from pages. See `startRead`.
-  func startWrite(
-    _ fid: NinePFid, at position: UInt64, from pages: ArraySlice<PageFrame>, skip: Int, count: Int,
-    _ completion: @escaping (Int, Errno?) -> Void
-  ) {
-    do throws(Errno) {
-      let exchange = try begin()
-      var message = writer(exchange)
-      let count = min(count, dataLimit)
-      message.put32(fid.number)
-      message.put64(position)
-      message.put32(UInt32(count))
-      addData(exchange, pages, skip: skip, count: count, isDeviceWritable: false)
-      try start(exchange, .write, message, count: count, dataCount: count, completion)
-    } catch {
-      completion(0, error)
-    }
-  }
-
-  private func start(
-    _ exchange: NinePExchange, _ type: NinePType, _ message: NinePWriter, count: Int, dataCount: Int = 0,
-    _ completion: @escaping (Int, Errno?) -> Void
-  ) throws(Errno) {
+    let isRead = type == .read
+    let count = min(count, dataLimit)
+    let exchange: NinePExchange
+    do throws(Errno) { exchange = try begin() } catch { return completion(0, error) }
+    var message = writer(exchange)
+    message.put32(fid.number)
+    message.put64(position)
+    message.put32(UInt32(count))
+    if isRead { exchange.replyLimit = NineP.dataHeaderSize }
+    addData(exchange, pages, skip: skip, count: count, isDeviceWritable: isRead)
     exchange.completion = { [self] exchange in
       var done = 0
       var failure: Errno?
@@ -143,7 +117,7 @@ extension NinePClient {
         var reply = try reply(exchange, type)
         done = Int(reply.take32())
         // More than was asked for, or more than came.
-        if reply.isMalformed || done > count || type == .read && done > exchange.replyCount - NineP.dataHeaderSize {
+        if reply.isMalformed || done > count || isRead && done > exchange.replyCount - NineP.dataHeaderSize {
           done = 0
           throw .EIO
         }
@@ -152,10 +126,10 @@ extension NinePClient {
       }
       end(exchange) { completion(done, failure) }
     }
-    do throws(Errno) { try send(exchange, type, message, dataCount: dataCount) } catch {
+    do throws(Errno) { try send(exchange, type, message, dataCount: isRead ? 0 : count) } catch {
       exchange.completion = nil
       end(exchange)
-      throw error
+      completion(0, error)
     }
   }
 

@@ -140,7 +140,7 @@ extension NinePClient {
     message.put32(fid.number)
     message.put32(own.number)
     message.put(name)
-    var reply = try transact(exchange, .xattrwalk, message)
+    var reply = try transact(exchange, .xattrwalk, message, making: own)
     own.isKnown = true
     let size = reply.take64()
     if reply.isMalformed { throw .EIO }

@@ -71,30 +71,36 @@ final class NinePClient {
   }
 
   /// See `NinePChannel.wait`.
-  func wait(on queue: WaitQueue) { channel.wait(on: queue) }
+  func wait(on queue: WaitQueue) -> Bool { channel.wait(on: queue) }
 
   // MARK: Exchanges
 
   /// Takes an exchange that is not in use. `end` must follow.
+  ///
+  /// - Throws: `ENOMEM`; `EINTR` when the task was killed while it waited for one.
   func begin() throws(Errno) -> NinePExchange {
     while true {
-      if let exchange = takeIdle() { return exchange }
-      if exchangeCount < channel.exchangeLimit {
-        let exchange = try NinePExchange(tag: UInt16(exchangeCount), frames)
-        exchangeCount += 1
-        return exchange
-      }
-      channel.wait(on: exchangeQueue)
+      if let exchange = try takeFree() { return exchange }
+      if !channel.wait(on: exchangeQueue) { throw .EINTR }
     }
   }
-  private func takeIdle() -> NinePExchange? {
-    guard let exchange = idle.popLast() else { return nil }
-    exchange.reset()
+  /// An exchange that is not in use, or a new one; nil when there are too many.
+  private func takeFree() throws(Errno) -> NinePExchange? {
+    if let exchange = idle.popLast() {
+      exchange.reset()
+      return exchange
+    }
+    guard exchangeCount < channel.exchangeLimit else { return nil }
+    let exchange = try NinePExchange(tag: UInt16(exchangeCount), frames)
+    exchangeCount += 1
     return exchange
   }
 
-  /// Gives an exchange back.
-  func end(_ exchange: NinePExchange) { end(exchange) {} }
+  /// Gives an exchange back, unless it was abandoned: then its reply does.
+  func end(_ exchange: NinePExchange) {
+    if exchange.isAbandoned { return }
+    end(exchange) {}
+  }
 
   /// Gives an exchange back, calls `next`, which finds it free, and then lets others have it. So what goes on in an
   /// interrupt, where nothing may sleep, need not wait for an exchange.
@@ -127,13 +133,58 @@ final class NinePClient {
 
   /// Sends a request and waits for its reply.
   ///
-  /// - Throws: What the server says; `EIO` for what is no reply.
+  /// - Parameter fid: A fid that the request makes the server know.
+  /// - Throws: What the server says; `EIO` for what is no reply; `EINTR` when the task was killed: the server is asked to
+  ///   forget the request.
   func transact(
-    _ exchange: NinePExchange, _ type: NinePType, _ message: NinePWriter, dataCount: Int = 0
+    _ exchange: NinePExchange, _ type: NinePType, _ message: NinePWriter, making fid: NinePFid? = nil
   ) throws(Errno) -> NinePReader {
-    try send(exchange, type, message, dataCount: dataCount)
-    while !exchange.isFinished { channel.wait(on: exchange.waitQueue) }
+    try send(exchange, type, message)
+    while !exchange.isFinished {
+      if !channel.wait(on: exchange.waitQueue), !exchange.isFinished {
+        abandon(exchange, type, fid)
+        throw .EINTR
+      }
+    }
     return try reply(exchange, type)
+  }
+
+  /// Leaves a request to itself, whose reply nobody waits for any more. Its tag is free when the reply is there, or was
+  /// given up by the server, and the reply to the request to do so is there too. See flush of 9P2000: the server may have
+  /// done what was asked for all the same.
+  ///
+  /// - Parameter fid: A fid that stands for something, or for nothing, only once that is known.
+  private func abandon(_ exchange: NinePExchange, _ type: NinePType, _ fid: NinePFid?) {
+    exchange.isAbandoned = true
+    // The caller gives its memory back, which the server may still write to.
+    let blocks = exchange.data.map { PageFrame(physical: $0.physical) }
+    for block in blocks { frames.retain(block) }
+    var pending = 1
+    let release = { [self] in
+      pending -= 1
+      if pending > 0 { return }
+      exchange.isAbandoned = false
+      end(exchange)
+    }
+    exchange.completion = { [self] exchange in
+      if let fid, (try? reply(exchange, type)) != nil { fid.isKnown = true }
+      for block in blocks { frames.release(block) }
+      release()
+    }
+    guard let flush = try? takeFree() else { return }
+    var message = writer(flush)
+    message.put16(exchange.tag)
+    flush.completion = { [self] flush in
+      if !exchange.isFinished { channel.didFlush(exchange) }
+      end(flush)
+      release()
+    }
+    pending += 1
+    do throws(Errno) { try send(flush, .flush, message) } catch {
+      flush.completion = nil
+      end(flush)
+      release()
+    }
   }
 
   /// Checks the header of a reply, and returns what is behind it.
@@ -162,12 +213,14 @@ final class NinePClient {
   }
 
   /// Sends a request whose reply says nothing but that it is done.
-  func perform(_ type: NinePType, _ write: (inout NinePWriter) -> Void) throws(Errno) {
+  func perform(
+    _ type: NinePType, making fid: NinePFid? = nil, _ write: (inout NinePWriter) -> Void
+  ) throws(Errno) {
     let exchange = try begin()
     defer { end(exchange) }
     var message = writer(exchange)
     write(&message)
-    _ = try transact(exchange, type, message)
+    _ = try transact(exchange, type, message, making: fid)
   }
 
   // MARK: Fids
@@ -182,12 +235,7 @@ final class NinePClient {
 
   /// Gives a fid back to the server; its number is free once the reply is there.
   func clunk(_ fid: UInt32) {
-    var exchange = takeIdle()
-    if exchange == nil, exchangeCount < channel.exchangeLimit {
-      exchange = try? NinePExchange(tag: UInt16(exchangeCount), frames)
-      if exchange != nil { exchangeCount += 1 }
-    }
-    guard let exchange else {
+    guard let exchange = try? takeFree() else {
       pendingClunks.append(fid)
       return
     }
@@ -206,7 +254,7 @@ final class NinePClient {
   /// Names the root of the share.
   func attach(name: [UInt8]) throws(Errno) -> NinePFid {
     let fid = NinePFid(self)
-    try perform(.attach) {
+    try perform(.attach, making: fid) {
       $0.put32(fid.number)
       $0.put32(NineP.noFid)
       $0.put([UInt8]("root"))
@@ -239,7 +287,7 @@ final class NinePClient {
       }
       message.put16(UInt16(count))
       for name in rest.prefix(count) { message.put(name) }
-      var reply = try transact(exchange, .walk, message)
+      var reply = try transact(exchange, .walk, message, making: fid)
       let walked = Int(reply.take16())
       guard !reply.isMalformed, walked <= count else { throw .EIO }
       if walked < count { throw .ENOENT }

@@ -12,50 +12,40 @@ final class NinePContent: PageStore {
   var writeFidReads = false
   /// What was written stays here: the file has no name any more, and was cut, which the server cannot be told.
   var keepsChanges = false
-  let dirtyLimit: Int
+  let dirtyPages: DirtyPages
 
-  init(_ client: NinePClient, _ frames: FrameAllocator) {
+  init(_ client: NinePClient, _ dirtyPages: DirtyPages) {
     self.client = client
-    dirtyLimit = max(frames.totalFrames / 8, 64)
+    self.dirtyPages = dirtyPages
   }
 
   var acceptsWrites: Bool { !keepsChanges && writeFid != nil }
 
-  func wait(on queue: WaitQueue) { client.wait(on: queue) }
+  func wait(on queue: WaitQueue) -> Bool { client.wait(on: queue) }
 
   func startRead(_ transfer: PageTransfer) {
-    guard let fid = readFid ?? (writeFidReads ? writeFid : nil) else { return transfer.finish(.EIO) }
-    let skip = transfer.done % pageSize
-    client.startRead(
-      fid, at: transfer.position, into: transfer.pages[(transfer.done / pageSize)...], skip: skip,
-      count: transfer.byteCount - transfer.done
-    ) { [self] count, error in
-      transfer.done += count
-      // Nothing means the end of the file; less than was asked for may be more to come.
-      if error != nil || count == 0 || transfer.done == transfer.byteCount {
-        transfer.finish(error)
-      } else if transfer.done % pageSize != 0, transfer.isAtEnd {
-        transfer.finish()
-      } else {
-        startRead(transfer)
-      }
-    }
+    start(transfer, .read, readFid ?? (writeFidReads ? writeFid : nil))
   }
 
-  func startWrite(_ transfer: PageTransfer) {
-    guard let fid = writeFid else { return transfer.finish(.EIO) }
-    let skip = transfer.done % pageSize
-    client.startWrite(
-      fid, at: transfer.position, from: transfer.pages[(transfer.done / pageSize)...], skip: skip,
+  func startWrite(_ transfer: PageTransfer) { start(transfer, .write, writeFid) }
+
+  /// Goes on with a transfer. The server may do less at a time than it is asked for.
+  private func start(_ transfer: PageTransfer, _ type: NinePType, _ fid: NinePFid?) {
+    guard let fid else { return transfer.finish(.EIO) }
+    client.start(
+      type, fid, at: transfer.position, transfer.pages[(transfer.done / pageSize)...], skip: transfer.done % pageSize,
       count: transfer.byteCount - transfer.done
     ) { [self] count, error in
       transfer.done += count
       if error != nil || transfer.done == transfer.byteCount {
         transfer.finish(error)
       } else if count == 0 {
-        transfer.finish(.EIO)
+        // Nothing to read is the end of the file.
+        transfer.finish(type == .read ? nil : .EIO)
+      } else if type == .read, transfer.done % pageSize != 0, transfer.isAtEnd {
+        transfer.finish()
       } else {
-        startWrite(transfer)
+        start(transfer, type, fid)
       }
     }
   }

@@ -168,6 +168,12 @@ public final class NinePFileSystem: FileSystem {
     unwritten.append(inode)
   }
 
+  override public func startWriteBack() {
+    for at in 0..<inodes.capacity {
+      if let cache = inodes[at]?.pageCache, cache.dirtyCount > 0 { cache.startWriteBack() }
+    }
+  }
+
   override public func synchronize() throws(Errno) {
     var failure: Errno?
     var at = 0

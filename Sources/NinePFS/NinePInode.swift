@@ -43,7 +43,7 @@ final class NinePInode: Inode {
   init(_ share: NinePFileSystem, _ attributes: NinePAttributes) {
     self.share = share
     let mode = FileMode(rawValue: attributes.mode)
-    content = mode.type == .S_IFREG ? NinePContent(share.client, share.environment.frames) : nil
+    content = mode.type == .S_IFREG ? NinePContent(share.client, share.environment.dirtyPages) : nil
     super.init(share, number: attributes.qid.path, mode: mode)
     ownSize = attributes.size
     update(attributes)
@@ -306,10 +306,10 @@ final class NinePInode: Inode {
     let cache = try contents()
     if isUnlinked {
       content?.keepsChanges = true
-      cache.waitForWrites()
+      try cache.waitForWrites()
     } else {
       // What is on its way must not come after the cut.
-      cache.waitForWrites()
+      try cache.waitForWrites()
       var values = NinePClient.AttributeValues()
       values.valid = NinePChange.size
       values.size = size

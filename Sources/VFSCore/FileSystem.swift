@@ -70,6 +70,9 @@ open class FileSystem {
   /// Gives back frames that can be had again. See `FrameAllocator.reclaimer`.
   open func reclaim(_ count: Int, takesMapped: Bool) -> Int { 0 }
 
+  /// Starts to write back what is not yet where it should be, without waiting for the end.
+  open func startWriteBack() {}
+
   /// Writes back what is not yet where it should be. See sync(2).
   open func synchronize() throws(Errno) {}
 }

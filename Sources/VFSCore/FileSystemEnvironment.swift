@@ -9,11 +9,15 @@ public final class FileSystemEnvironment {
   public let notifier = FileNotifier()
   /// Sends a signal to whom an open file tells of input and output; the personality sets it.
   public var signalOwner: ((FileOwner, SigInfo) -> Void)?
+  /// What of all files is not in its store yet.
+  public let dirtyPages: DirtyPages
   private var nextMinor: UInt32 = 1
 
   public init(frames: FrameAllocator, clock: Clock) {
     self.frames = frames
     self.clock = clock
+    dirtyPages = DirtyPages(totalFrames: frames.totalFrames)
+    dirtyPages.startWriteBack = { [self] in for fileSystem in caching { fileSystem.startWriteBack() } }
   }
 
   /// File systems that keep copies of what is elsewhere.

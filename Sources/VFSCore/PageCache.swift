@@ -352,6 +352,7 @@ public final class PageCache {
     if let stored, frames.marks(frame).contains(.dirty) {
       frames.setMarks(frame, [])
       stored.dirtyCount -= 1
+      stored.store.dirtyPages.discard()
     }
     frames.release(frame)
     quota?.used -= 1
@@ -439,7 +440,7 @@ public final class PageCache {
     var position = offset
     if stored != nil { try prepareWrite() }
     if offset > size {
-      waitUntilFilled(UInt64(bitPattern: size) >> 12)
+      try waitUntilFilled(UInt64(bitPattern: size) >> 12)
       zeroTail(of: size)
     }
     while reader.remaining > 0 {
@@ -516,7 +517,7 @@ public final class PageCache {
           PhysicalMemory.zero(frame.physical + UInt(done), count: pageSize - done)
         }
       }
-      waitUntilFilled(index)
+      try waitUntilFilled(index)
       let present = entry(index)
       if Self.isFrame(present) {
         // Somebody else made the page while the copy slept.

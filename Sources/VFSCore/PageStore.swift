@@ -9,11 +9,29 @@ public protocol PageStore: AnyObject {
   /// Starts to write the transfer's bytes. Ends likewise.
   func startWrite(_ transfer: PageTransfer)
   /// Sleeps until the queue is woken, or may have been: the caller looks again.
-  func wait(on queue: WaitQueue)
+  ///
+  /// - Returns: False when the task is to die, and gives up what it waits for.
+  func wait(on queue: WaitQueue) -> Bool
   /// Whether changes can be written; else they stay in memory.
   var acceptsWrites: Bool { get }
-  /// Pages that may be dirty before a writer has to wait, over all.
-  var dirtyLimit: Int { get }
+  /// Where the pages that are not in the store yet are counted.
+  var dirtyPages: DirtyPages { get }
+}
+
+/// The pages that wait to be written to their stores or are on their way, over all files.
+public final class DirtyPages {
+  public fileprivate(set) var count = 0
+  /// Pages that there may be before writers wait: an eighth of the memory.
+  public let limit: Int
+  /// Transfers to stores that have not ended.
+  fileprivate var writesInFlight = 0
+  fileprivate let waitQueue = WaitQueue()
+  /// Starts to write what all files have.
+  var startWriteBack: () -> Void = {}
+
+  init(totalFrames: Int) { limit = max(totalFrames / 8, 64) }
+
+  func discard() { count -= 1 }
 }
 
 /// Pages of one file in a row that are on their way to or from a store.
@@ -65,7 +83,7 @@ final class StoredPages {
   var dirtyFirst = UInt64.max
   var dirtyEnd: UInt64 = 0
   /// Transfers to the store that have not ended.
-  var writesInFlight = 0
+  var writes: [PageTransfer] = []
   /// What the last transfer that failed has met; told once.
   var writeError: Errno?
   /// The page behind the last one that was read in order, and how many pages to read at once there.
@@ -84,14 +102,18 @@ final class StoredPages {
 extension PageCache {
   /// Pages of one transfer at the most.
   private static var transferLimit: Int { 64 }
-  /// Transfers of one file that may be under way before a writer waits.
+  /// Transfers of one file to the store that are under way at a time.
   private static var writesLimit: Int { 4 }
+  /// Dirty pages of one file from which on they are written in the background.
+  private static var backgroundCount: Int { 128 }
+  /// Transfers that are read ahead of a reader.
+  private static var readAheadDepth: Int { 2 }
 
   /// Pages that wait to be written to the store.
   public var dirtyCount: Int { stored?.dirtyCount ?? 0 }
 
   /// Whether pages are on their way to the store.
-  public var isBeingWritten: Bool { stored?.writesInFlight ?? 0 > 0 }
+  public var isBeingWritten: Bool { !(stored?.writes.isEmpty ?? true) }
 
   /// Whether the page is in the store, or on its way from there: `fill` brings it.
   @inline(__always)
@@ -114,7 +136,7 @@ extension PageCache {
   public func fill(_ index: UInt64, wanted: Int, around: Bool = false) throws(Errno) {
     guard let stored else { return }
     if entry(index) != 0 {
-      waitUntilFilled(index)
+      try waitUntilFilled(index)
       return
     }
     var first = index
@@ -131,15 +153,20 @@ extension PageCache {
     }
     let transfer = try startFill(first, count)
     if !around { stored.nextIndex = first + UInt64(transfer.pages.count) }
-    if isSequential { readAhead() }
-    while !transfer.isFinished { stored.store.wait(on: stored.waitQueue) }
+    if isSequential { for _ in 0..<Self.readAheadDepth { readAhead() } }
+    // Who is killed leaves the transfer to those who wait for it too.
+    while !transfer.isFinished { if !stored.store.wait(on: stored.waitQueue) { throw .EINTR } }
     if let error = transfer.error { throw error }
   }
 
   /// Waits until the page is not being filled.
-  func waitUntilFilled(_ index: UInt64) {
+  ///
+  /// - Throws: `EINTR` when the task was killed.
+  func waitUntilFilled(_ index: UInt64) throws(Errno) {
     guard let stored else { return }
-    while entry(index) & Self.filling != 0, entry(index) != Self.hole { stored.store.wait(on: stored.waitQueue) }
+    while entry(index) & Self.filling != 0, entry(index) != Self.hole {
+      if !stored.store.wait(on: stored.waitQueue) { throw .EINTR }
+    }
   }
 
   /// Starts to read up to `count` pages that have no entry, from `first` on, which has none.
@@ -228,6 +255,7 @@ extension PageCache {
     if marks.contains(.dirty) { return }
     frames.setMarks(frame, marks.union([.dirty, .referenced]))
     stored.dirtyCount += 1
+    stored.store.dirtyPages.count += 1
     stored.dirtyFirst = min(stored.dirtyFirst, index)
     stored.dirtyEnd = max(stored.dirtyEnd, index + 1)
   }
@@ -237,75 +265,93 @@ extension PageCache {
     if Self.isFrame(entry) { noteWrite(index, PageFrame(number: entry)) }
   }
 
-  /// Keeps the number of dirty pages low, before more are made: starts to write, and waits when much is under way.
+  /// Keeps the number of dirty pages low, before more are made: starts to write, and waits when there are too many.
+  ///
+  /// - Throws: `EINTR` when the task was killed.
   func prepareWrite() throws(Errno) {
-    guard let stored, stored.dirtyCount >= Self.transferLimit * 2 else { return }
-    startWriteBack()
-    let limit = stored.store.dirtyLimit
-    while stored.writesInFlight > Self.writesLimit || stored.dirtyCount > limit {
-      if stored.writesInFlight == 0 { startWriteBack() }
-      if stored.writesInFlight == 0 { return }
-      stored.store.wait(on: stored.waitQueue)
+    guard let stored else { return }
+    let dirty = stored.store.dirtyPages
+    if stored.dirtyCount >= Self.backgroundCount { startWriteBack() }
+    while dirty.count > dirty.limit {
+      dirty.startWriteBack()
+      // They may be such as cannot be written.
+      if dirty.writesInFlight == 0 { return }
+      if !stored.store.wait(on: dirty.waitQueue) { throw .EINTR }
     }
   }
 
   /// Writes every page to the store that is dirty now, and waits for the end.
   ///
-  /// - Throws: What the store said, now or since the last call.
+  /// - Throws: What the store said, now or since the last call; `EINTR` when the task was killed.
   public func writeBack() throws(Errno) {
     guard let stored else { return }
-    startWriteBack()
-    while stored.writesInFlight > 0 { stored.store.wait(on: stored.waitQueue) }
-    // What was on its way to the store when it was changed again.
-    if stored.dirtyCount > 0 {
-      startWriteBack()
-      while stored.writesInFlight > 0 { stored.store.wait(on: stored.waitQueue) }
+    // Somebody who goes on writing must not hold this up for ever.
+    let end = stored.dirtyEnd
+    var left = (stored.dirtyCount + Self.backgroundCount) * 2
+    while stored.dirtyCount > 0, stored.dirtyFirst < end, left > 0 {
+      if stored.writes.count < Self.writesLimit, startRun() {
+        left -= 1
+        continue
+      }
+      if stored.writes.isEmpty { break }
+      if !stored.store.wait(on: stored.waitQueue) { throw .EINTR }
     }
+    try waitForWrites()
     if let error = stored.writeError {
       stored.writeError = nil
       throw error
     }
   }
 
-  /// Waits until nothing is on its way to the store.
-  public func waitForWrites() {
+  /// Waits until what is on its way to the store now is there.
+  ///
+  /// - Throws: `EINTR` when the task was killed.
+  public func waitForWrites() throws(Errno) {
     guard let stored else { return }
-    while stored.writesInFlight > 0 { stored.store.wait(on: stored.waitQueue) }
+    for transfer in stored.writes {
+      while !transfer.isFinished { if !stored.store.wait(on: stored.waitQueue) { throw .EINTR } }
+    }
   }
 
   /// Starts to write the dirty pages, as many as may be under way at once.
-  private func startWriteBack() {
-    guard let stored, stored.store.acceptsWrites else { return }
-    var index = stored.dirtyFirst
-    let end = stored.dirtyEnd
-    stored.dirtyFirst = .max
-    stored.dirtyEnd = 0
+  public func startWriteBack() {
+    guard let stored else { return }
+    while stored.writes.count < Self.writesLimit, startRun() {}
+  }
+
+  /// Starts to write the first dirty pages that follow each other; false when there are none that can be written.
+  private func startRun() -> Bool {
+    guard let stored, stored.dirtyCount > 0, stored.store.acceptsWrites else { return false }
     var run: [PageFrame] = []
-    var runFirst: UInt64 = 0
-    while stored.dirtyCount > 0, index < end, let found = nextEntry(from: index), found < end {
-      index = found + 1
+    var first: UInt64 = 0
+    var index = stored.dirtyFirst
+    // Written again while the last content is on its way: its turn comes after that.
+    var postponed: UInt64?
+    while run.count < Self.transferLimit, let found = nextEntry(from: index), found < stored.dirtyEnd {
       let value = entry(found)
-      guard Self.isFrame(value) else { continue }
       let frame = PageFrame(number: value)
-      let marks = frames.marks(frame)
-      guard marks.contains(.dirty) else { continue }
-      if marks.contains(.writing) {
-        // Written again while the last content is on its way: its turn comes after that.
-        stored.dirtyFirst = min(stored.dirtyFirst, found)
-        stored.dirtyEnd = max(stored.dirtyEnd, found + 1)
-        continue
+      let marks = Self.isFrame(value) ? frames.marks(frame) : []
+      if marks.contains(.dirty), !marks.contains(.writing) {
+        if run.isEmpty { first = found } else if found != index { break }
+        frames.setMarks(frame, marks.subtracting(.dirty).union(.writing))
+        frames.retain(frame)
+        run.append(frame)
+      } else if !run.isEmpty {
+        break
+      } else if marks.contains(.dirty), postponed == nil {
+        postponed = found
       }
-      if !run.isEmpty, found != runFirst + UInt64(run.count) || run.count == Self.transferLimit {
-        startWrite(runFirst, run)
-        run = []
-      }
-      if run.isEmpty { runFirst = found }
-      frames.setMarks(frame, marks.subtracting(.dirty).union(.writing))
-      stored.dirtyCount -= 1
-      frames.retain(frame)
-      run.append(frame)
+      index = found + 1
     }
-    if !run.isEmpty { startWrite(runFirst, run) }
+    stored.dirtyCount -= run.count
+    stored.dirtyFirst = postponed ?? index
+    if stored.dirtyCount == 0 {
+      stored.dirtyFirst = .max
+      stored.dirtyEnd = 0
+    }
+    if run.isEmpty { return false }
+    startWrite(first, run)
+    return true
   }
 
   private func startWrite(_ first: UInt64, _ pages: [PageFrame]) {
@@ -314,7 +360,8 @@ extension PageCache {
     let left = size - Int64(first) << 12
     let count = Int(max(min(Int64(pages.count * pageSize), left), 0))
     let transfer = PageTransfer(self, first: first, pages, byteCount: count, isWrite: true)
-    stored.writesInFlight += 1
+    stored.writes.append(transfer)
+    stored.store.dirtyPages.writesInFlight += 1
     if count == 0 { transfer.finish() } else { stored.store.startWrite(transfer) }
   }
 
@@ -324,11 +371,19 @@ extension PageCache {
       frames.setMarks(frame, frames.marks(frame).subtracting(.writing))
       frames.release(frame)
     }
-    stored.writesInFlight -= 1
+    stored.writes.removeAll { $0 === transfer }
+    let dirty = stored.store.dirtyPages
+    dirty.writesInFlight -= 1
+    dirty.count -= transfer.pages.count
     if let error = transfer.error { stored.writeError = error }
     let end = Int64(bitPattern: transfer.position)
     if end > stored.size { stored.size = min(end, size) }
     stored.waitQueue.wakeAll()
+    dirty.waitQueue.wakeAll()
+    // The next one, where that changes no mappings, as this may be an interrupt. One is sure to find what it takes.
+    if transfer.error == nil, transfer.byteCount > 0, stored.dirtyCount >= Self.backgroundCount, !isMapped {
+      _ = startRun()
+    }
   }
 
   // MARK: Giving memory back

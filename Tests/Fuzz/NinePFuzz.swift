@@ -43,7 +43,8 @@ private final class FuzzServer: NinePChannel {
     exchange.finish(reply.count - rest.count)
   }
 
-  func wait(on queue: WaitQueue) { fatalError("every reply is there at once") }
+  func didFlush(_ exchange: NinePExchange) { exchange.finish(0) }
+  func wait(on queue: WaitQueue) -> Bool { fatalError("every reply is there at once") }
 
   private func store(_ bytes: ArraySlice<UInt8>, at physical: UInt) {
     for (i, byte) in bytes.enumerated() { PhysicalMemory.store(byte, at: physical + UInt(i)) }

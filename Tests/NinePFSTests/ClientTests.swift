@@ -225,6 +225,78 @@ func pattern(_ count: Int, seed: Int = 1) -> [UInt8] {
     }
   }
 
+  // MARK: What a server does not say
+
+  @Test(arguments: [false, true])
+  func whoIsKilledDoesNotWaitForTheServer(_ forgets: Bool) throws {
+    let test = try TestShare {
+      $0.add("file", content: pattern(100_000))
+      $0.add("other", content: pattern(10))
+      $0.add("directory", 0o040755)
+      $0.honoursFlush = forgets
+    }
+    let file = try test.context.open("/file", .O_RDWR)
+    let fids = test.server.fidCount
+    test.server.isSilent = true
+    #expect(throws: Errno.EINTR) { try test.context.stat("/other") }
+    #expect(throws: Errno.EINTR) { try test.context.stat("/directory/none") }
+    #expect(throws: Errno.EINTR) { try file.read(100) }
+    // More than there are tags.
+    for _ in 0..<20 { #expect(throws: Errno.EINTR) { try test.context.stat("/other") } }
+    test.server.speakAgain()
+    #expect(test.server.tagsInUse == 0)
+    #expect(try test.context.stat("/other").st_size == 10)
+    #expect(try file.read(100) == Array(pattern(100)))
+    // One for `other`; what was walked to without anybody waiting for it has been given back. The server that forgets has
+    // walked all the same here, which no client could know.
+    if !forgets { #expect(test.server.fidCount == fids + 1) }
+    #expect((test.server.flushed > 0) == forgets)
+  }
+
+  @Test func aWriterThatIsKilledLeavesItsChanges() throws {
+    let test = try TestShare { $0.add("file", content: pattern(8192)) }
+    let file = try test.context.open("/file", .O_RDWR)
+    test.server.isSilent = true
+    #expect(throws: Errno.EINTR) { try file.write([1, 2, 3], at: 5000) }
+    try file.write(pattern(4096, seed: 9), at: 0)
+    #expect(throws: Errno.EINTR) { try file.closed() }
+    test.server.speakAgain()
+    try file.closed()
+    #expect(test.server.root.entries[0].node.content == pattern(4096, seed: 9) + pattern(8192)[4096...])
+  }
+
+  @Test func whatIsDirtyIsLimitedOverAllFiles() throws {
+    let test = try TestShare(megabytes: 4)
+    test.server.isLate = true
+    let dirty = test.machine.environment.dirtyPages
+    #expect(dirty.limit == 128)
+    let files = try (0..<6).map { try test.context.open("/\($0)", [.O_RDWR, .O_CREAT]) }
+    for round in 0..<20 {
+      for file in files {
+        try file.write(pattern(16384, seed: round))
+        #expect(dirty.count <= dirty.limit + 4)
+      }
+    }
+    try test.context.namespace.synchronize()
+    #expect(dirty.count == 0)
+    for entry in test.server.root.entries {
+      #expect(entry.node.content.count == 20 * 16384)
+      #expect(Array(entry.node.content[(19 * 16384)...]) == pattern(16384, seed: 19))
+    }
+  }
+
+  @Test func aFullShareIsToldAtTheNextFsync() throws {
+    let test = try TestShare()
+    let file = try test.context.open("/file", [.O_RDWR, .O_CREAT])
+    test.server.interceptor = { type, _ in type == 118 ? FakeServer.error(.ENOSPC) : nil }
+    // Written in the background meanwhile.
+    for _ in 0..<40 { try file.write(pattern(65536)) }
+    #expect(throws: Errno.ENOSPC) { try file.synchronize(dataOnly: true) }
+    test.server.interceptor = nil
+    try file.synchronize(dataOnly: true)
+    try file.closed()
+  }
+
   // MARK: What no server should say
 
   @Test(arguments: 0..<60)

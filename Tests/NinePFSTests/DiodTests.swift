@@ -43,8 +43,10 @@ final class DiodChannel: NinePChannel {
   }
 
   deinit {
+    // Killed before it sees that the socket is gone: Debian 12's version races with its own threads when it shuts down
+    // in order, and may crash (github.com/chaos/diod/pull/98). Nothing that it could still do matters here.
+    kill(process, SIGKILL)
     close(socket)
-    kill(process, SIGTERM)
     var status: Int32 = 0
     waitpid(process, &status, 0)
   }
@@ -63,7 +65,14 @@ final class DiodChannel: NinePChannel {
     }
   }
 
-  func wait(on queue: WaitQueue) {
+  func didFlush(_ exchange: NinePExchange) { exchange.finish(0) }
+
+  func wait(on queue: WaitQueue) -> Bool {
+    receiveReply()
+    return true
+  }
+
+  private func receiveReply() {
     guard let size = receive(4) else { return fail() }
     let count = size.enumerated().reduce(0) { $0 | Int($1.element) << (8 * $1.offset) }
     guard count >= 7, let rest = receive(count - 4),

@@ -39,6 +39,14 @@ final class FakeServer: NinePChannel {
   var countLimit = Int.max
   /// Replies are kept until somebody waits, and then come in the reverse order.
   var isLate = false
+  /// Nothing is answered until `speakAgain`.
+  var isSilent = false
+  /// It forgets what it was silent about when it is asked to, as a server may.
+  var honoursFlush = false
+  private(set) var killCount = 0
+  private(set) var flushed = 0
+  /// Tags of requests that came while another of the same tag had no answer yet.
+  private(set) var tagsInUse = 0
   /// Looks at a request (type and body), and may answer in the server's place.
   var interceptor: ((UInt8, [UInt8]) -> [UInt8]?)?
   private var pending: [(exchange: NinePExchange, reply: [UInt8])] = []
@@ -77,28 +85,56 @@ final class FakeServer: NinePChannel {
       let (replyType, answer) = serve(type, Body(body))
       reply = Self.little(UInt32(7 + answer.count)) + [replyType] + tag + answer
     }
+    if type == 108 {
+      let old = body[0]
+      if honoursFlush { pending.removeAll { $0.exchange.tag == UInt16(old) } }
+    }
+    if pending.contains(where: { $0.exchange.tag == exchange.tag }) { tagsInUse += 1 }
     pending.append((exchange, reply))
-    if !isLate { deliver() }
+    if !isLate, !isSilent { deliver() }
   }
 
-  func wait(on queue: WaitQueue) {
+  func wait(on queue: WaitQueue) -> Bool {
+    if isSilent {
+      // The task is killed: nothing else would end this.
+      killCount += 1
+      return false
+    }
     precondition(!pending.isEmpty, "a wait that nothing would end")
     deliver()
+    return true
+  }
+
+  func didFlush(_ exchange: NinePExchange) {
+    flushed += 1
+    pending.removeAll { $0.exchange === exchange }
+    exchange.finish(0)
+  }
+
+  /// Answers what it was silent about, flushes too.
+  func speakAgain() {
+    while !pending.isEmpty {
+      let (exchange, reply) = pending.removeFirst()
+      deliver(reply, to: exchange)
+    }
+    isSilent = false
   }
 
   private func deliver() {
     let replies = pending.reversed()
     pending = []
-    for (exchange, reply) in replies {
-      var rest = reply[...]
-      store(rest.prefix(exchange.replyLimit), at: exchange.reply)
-      rest = rest.dropFirst(exchange.replyLimit)
-      for segment in exchange.data where segment.isDeviceWritable {
-        store(rest.prefix(Int(segment.count)), at: segment.physical)
-        rest = rest.dropFirst(Int(segment.count))
-      }
-      exchange.finish(reply.count - rest.count)
+    for (exchange, reply) in replies { deliver(reply, to: exchange) }
+  }
+
+  private func deliver(_ reply: [UInt8], to exchange: NinePExchange) {
+    var rest = reply[...]
+    store(rest.prefix(exchange.replyLimit), at: exchange.reply)
+    rest = rest.dropFirst(exchange.replyLimit)
+    for segment in exchange.data where segment.isDeviceWritable {
+      store(rest.prefix(Int(segment.count)), at: segment.physical)
+      rest = rest.dropFirst(Int(segment.count))
     }
+    exchange.finish(reply.count - rest.count)
   }
 
   private func load(_ physical: UInt, _ count: Int) -> [UInt8] {
@@ -300,6 +336,7 @@ final class FakeServer: NinePChannel {
     case 50:
       _ = try node(body.take())
       return []
+    case 108: return []
     default: throw .EOPNOTSUPP
     }
   }
