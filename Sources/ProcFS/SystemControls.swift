@@ -21,7 +21,16 @@ public final class SystemControls {
     var value: Value
   }
   /// Made when they are first asked for: most programs never look.
-  private(set) lazy var entries: [Entry] = makeEntries()
+  private(set) lazy var entries: [Entry] = {
+    var entries = makeEntries()
+    for (path, value) in additions { Self.add(path, value, to: &entries) }
+    additions = []
+    isMade = true
+    return entries
+  }()
+  /// What was added before that.
+  private var additions: [(path: StaticString, value: Value)] = []
+  private var isMade = false
   private let makeEntries: () -> [Entry]
   /// The inode number of the top directory; those of the others follow.
   let firstNumber: UInt64
@@ -38,7 +47,9 @@ public final class SystemControls {
   }
 
   /// Adds a value, or replaces it.
-  public func add(_ path: StaticString, _ value: Value) { Self.add(path, value, to: &entries) }
+  public func add(_ path: StaticString, _ value: Value) {
+    if isMade { Self.add(path, value, to: &entries) } else { additions.append((path, value)) }
+  }
 
   private static func add(_ path: StaticString, _ value: Value, to entries: inout [Entry]) {
     let bytes = path.bytes
