@@ -37,7 +37,11 @@ struct cshims_cpu {
 struct cshims_features {
   uint32_t xsave_size; // bytes of the XSAVE area, or 512 for FXSAVE
   uint64_t xsave_mask; // XCR0, 0 without XSAVE
-  bool xsave, fsgsbase, smep, smap, umip, pcid, pages_1g, tsc_deadline, hypervisor, rdrand, x2apic, rep_movsb;
+  bool xsave;
+  // The processor is QEMU's translator, and has x87, SSE and AVX and nothing else to save: what it makes calls of can be
+  // had faster by plain instructions.
+  bool translated;
+  bool fsgsbase, smep, smap, umip, pcid, pages_1g, tsc_deadline, hypervisor, rdrand, x2apic, rep_movsb;
 };
 
 extern struct cshims_cpu cshims_boot_cpu;
@@ -173,6 +177,15 @@ void cshims_fpu_restore(const void *area);
 // Restores bytes that came from the program: false where the CPU would refuse them.
 bool cshims_fpu_restore_checked(const void *area);
 void cshims_fpu_reset(void);
+// As cshims_fpu_save and cshims_fpu_restore, for a switch: registers that are in their initial state may be left out.
+void cshims_fpu_switch_out(void *area);
+void cshims_fpu_switch_in(const void *area);
+
+// MARK: Kernel memory
+
+// Larger pieces of it: calls, where the compiler would put string instructions.
+void cshims_zero(void *destination, size_t count);
+void cshims_copy(void *destination, const void *source, size_t count);
 
 // Resets the machine.
 void cshims_triple_fault(void);

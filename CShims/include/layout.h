@@ -25,6 +25,10 @@
 #define CSHIMS_CPU_DISPATCH 32
 #define CSHIMS_CPU_WORK 40
 
+// struct cshims_features
+#define CSHIMS_FEATURES_XSAVE 16
+#define CSHIMS_FEATURES_TRANSLATED 17
+
 // The vector number that a register frame carries when a system call made it.
 #define CSHIMS_VECTOR_SYSCALL 256
 

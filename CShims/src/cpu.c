@@ -3,7 +3,8 @@
 
 struct cshims_cpu cshims_boot_cpu;
 struct cshims_features cshims_features;
-_Static_assert(offsetof(struct cshims_features, xsave) == 16, "entry.S tests this byte");
+_Static_assert(offsetof(struct cshims_features, xsave) == CSHIMS_FEATURES_XSAVE, "layout.h");
+_Static_assert(offsetof(struct cshims_features, translated) == CSHIMS_FEATURES_TRANSLATED, "layout.h");
 _Static_assert(offsetof(struct cshims_cpu, thread) == CSHIMS_CPU_THREAD, "layout.h");
 _Static_assert(offsetof(struct cshims_cpu, kernel_stack) == CSHIMS_CPU_KERNEL_STACK, "layout.h");
 _Static_assert(offsetof(struct cshims_cpu, user_stack) == CSHIMS_CPU_USER_STACK, "layout.h");
@@ -109,12 +110,18 @@ static void enable_fpu(void) {
   cshims_features.xsave_size = 512;
   if (!cshims_features.xsave) return;
   cshims_cpuid(0xd, 0, r);
-  // Everything that CPUID names: x87, SSE, AVX, AVX-512, PKRU. AMX (bits 17 and 18) asks for a permission first.
-  cshims_features.xsave_mask = ((uint64_t)r[3] << 32 | r[0]) & 0x2e7;
+  // What CPUID names of x87, SSE, AVX and AVX-512. Protection keys stay off, and AMX asks for a permission first.
+  cshims_features.xsave_mask = ((uint64_t)r[3] << 32 | r[0]) & 0xe7;
   __asm__ volatile("xsetbv" ::"c"(0), "a"((uint32_t)cshims_features.xsave_mask),
                    "d"((uint32_t)(cshims_features.xsave_mask >> 32)));
   cshims_cpuid(0xd, 0, r); // now EBX is the size for what is enabled
   cshims_features.xsave_size = r[1];
+
+  cshims_cpuid(0xd, 2, r);
+  bool avx_at_576 = r[1] == 576;
+  if (!cshims_features.hypervisor) return;
+  cshims_cpuid(0x40000000, 0, r); // TCGTCGTCGTCG
+  cshims_features.translated = r[1] == 0x54474354 && r[2] == 0x43544743 && cshims_features.xsave_mask == 7 && avx_at_576;
 }
 
 void cshims_fpu_reset(void) {

@@ -1,11 +1,19 @@
 // The memory functions that compiled C and Swift call. Word-wise string instructions: under TCG `rep movsb` costs
-// eight times as much as `rep movsq`, and hardware does either well.
-#include <stddef.h>
-#include <stdint.h>
+// eight times as much as `rep movsq`, and hardware does either well. TCG goes through its loop for each word of those,
+// so plain moves, eight a turn, are several times as fast there.
+#include "cshims.h"
+
+#define WORDS(operation) \
+  operation(0) operation(8) operation(16) operation(24) operation(32) operation(40) operation(48) operation(56)
+#define STORE(offset) "movq %[value], " #offset "(%[d])\n\t"
+#define MOVE(offset) "movq " #offset "(%[s]), %[value]\n\tmovq %[value], " #offset "(%[d])\n\t"
 
 void *memcpy(void *restrict destination, const void *restrict source, size_t count) {
   void *d = destination;
   size_t words = count >> 3, bytes = count & 7;
+  if (cshims_features.translated)
+    for (uint64_t value; words >= 8; words -= 8, d = (char *)d + 64, source = (const char *)source + 64)
+      __asm__ volatile(WORDS(MOVE) : [value] "=&r"(value) : [d] "r"(d), [s] "r"(source) : "memory");
   __asm__ volatile("rep movsq; movq %3, %%rcx; rep movsb" : "+D"(d), "+S"(source), "+c"(words) : "r"(bytes) : "memory");
   return destination;
 }
@@ -30,12 +38,18 @@ void *memset(void *destination, int value, size_t count) {
   void *d = destination;
   size_t words = count >> 3, bytes = count & 7;
   uint64_t pattern = 0x0101010101010101ull * (uint8_t)value;
+  if (cshims_features.translated)
+    for (; words >= 8; words -= 8, d = (char *)d + 64)
+      __asm__ volatile(WORDS(STORE) : : [value] "r"(pattern), [d] "r"(d) : "memory");
   __asm__ volatile("rep stosq; movq %3, %%rcx; rep stosb"
                    : "+D"(d), "+c"(words)
                    : "a"(pattern), "r"(bytes)
                    : "memory");
   return destination;
 }
+
+void cshims_zero(void *destination, size_t count) { memset(destination, 0, count); }
+void cshims_copy(void *destination, const void *source, size_t count) { memcpy(destination, source, count); }
 
 int memcmp(const void *left, const void *right, size_t count) {
   const uint8_t *l = left, *r = right;

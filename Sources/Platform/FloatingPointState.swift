@@ -31,6 +31,9 @@ internal import CShims
   public func save() { unsafe FloatingPoint.save(area) }
   /// Loads the CPU's registers from here.
   public func restore() { unsafe FloatingPoint.restore(area) }
+  /// As `save` and `restore`, for a switch from or to the thread whose state this is.
+  public func switchOut() { unsafe FloatingPoint.switchOut(area) }
+  public func switchIn() { unsafe FloatingPoint.switchIn(area) }
   public func copy(from other: FloatingPointState) {
     unsafe area.copyMemory(from: other.area, byteCount: FloatingPoint.areaSize)
   }
@@ -46,7 +49,7 @@ internal import CShims
 
   /// Saves the CPU's registers and writes them to the program's memory; false at a fault.
   public func saveToUser(_ address: UInt) -> Bool {
-    save()
+    switchOut()
     // SAFETY: as large as init made it.
     return unsafe UserCopy.copyOut(address, from: area, count: FloatingPoint.areaSize) == 0
   }
@@ -59,7 +62,7 @@ internal import CShims
   /// Reads the program's bytes and loads the CPU's registers from them; false at a fault or where the CPU refuses them.
   /// Of a frame without extended state only the first 512 bytes are read, and the rest starts afresh.
   public func restoreFromUser(_ address: UInt, count: Int) -> Bool {
-    reset()
+    if count < FloatingPoint.areaSize { reset() }
     let count = min(count, FloatingPoint.areaSize)
     // SAFETY: no more than the area holds.
     guard unsafe UserCopy.copyIn(area, from: address, count: count) == 0 else { return false }
@@ -68,6 +71,11 @@ internal import CShims
       let present = count > 512 ? unsafe area.load(fromByteOffset: 512, as: UInt64.self) : 3
       unsafe area.storeBytes(of: present & FloatingPoint.stateMask, toByteOffset: 512, as: UInt64.self)
       unsafe (area + 520).initializeMemory(as: UInt8.self, repeating: 0, count: 56)
+    }
+    // SAFETY: MXCSR lies in the legacy region.
+    if unsafe area.load(fromByteOffset: 24, as: UInt32.self) < 0x10000 {
+      switchIn()
+      return true
     }
     // SAFETY: reserved fields and unknown components were cleared above.
     return unsafe FloatingPoint.restoreChecked(area)

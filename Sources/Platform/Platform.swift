@@ -42,11 +42,11 @@ public enum PhysicalMemory {
   }
   public static func zero(_ physical: UInt, count: Int) {
     // SAFETY: see `pointer`.
-    unsafe pointer(physical).initializeMemory(as: UInt8.self, repeating: 0, count: count)
+    unsafe cshims_zero(pointer(physical), count)
   }
   public static func copy(to destination: UInt, from source: UInt, count: Int) {
     // SAFETY: see `pointer`.
-    unsafe pointer(destination).copyMemory(from: pointer(source), byteCount: count)
+    unsafe cshims_copy(pointer(destination), pointer(source), count)
   }
   /// Writes `count` bytes of a span from `offset` on.
   public static func store(_ bytes: RawSpan, from offset: Int, count: Int, at physical: UInt) {
@@ -257,6 +257,10 @@ public enum FloatingPoint {
   // SAFETY: the caller passes an area of `areaSize` bytes, aligned to 64.
   public static func save(_ area: UnsafeMutableRawPointer) { unsafe cshims_fpu_save(area) }
   public static func restore(_ area: UnsafeRawPointer) { unsafe cshims_fpu_restore(area) }
+  /// As `save` and `restore`, for a switch between threads.
+  // SAFETY: as `save`.
+  public static func switchOut(_ area: UnsafeMutableRawPointer) { unsafe cshims_fpu_switch_out(area) }
+  public static func switchIn(_ area: UnsafeRawPointer) { unsafe cshims_fpu_switch_in(area) }
   /// Restores bytes that the program could write; false where the CPU refuses them.
   public static func restoreChecked(_ area: UnsafeRawPointer) -> Bool { unsafe cshims_fpu_restore_checked(area) }
   public static func reset() { cshims_fpu_reset() }

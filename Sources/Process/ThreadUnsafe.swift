@@ -71,7 +71,7 @@ public final class Thread: Task {
     process.memory.activate()
     CPU.fsBase = fsBase
     CPU.userGSBase = gsBase
-    floatingPoint.restore()
+    floatingPoint.switchIn()
     CPU.exitWork = hasExitWork || needsSequenceCheck
   }
 
@@ -79,7 +79,7 @@ public final class Thread: Task {
     wasSwitched = true
     fsBase = CPU.fsBase
     gsBase = CPU.userGSBase
-    floatingPoint.save()
+    floatingPoint.switchOut()
   }
 
   /// Takes over the registers of `other`, the running thread, as clone(2) does: the call returns 0 here.

@@ -14,6 +14,7 @@ found=$(objdump --disassemble --no-show-raw-insn "$O/libelfloader.a" "${objects[
     sub(/^ +[0-9a-f]+:\t/, "", instruction)
     split(instruction, words, /[ \t]+/)
     mnemonic = words[1]
+    if (function_name ~ /^<cshims_fpu_/) next
     if (mnemonic ~ /^(fxsave|fxrstor|xsave|xrstor)/ || mnemonic == "fninit" || mnemonic == "ldmxcsr") next
     if (instruction ~ /%([xyz]mm|mm[0-7]|st)/ || mnemonic ~ /^(f[a-z]|v[a-z]+(ps|pd|ss|sd)$|emms|stmxcsr)/)
       print "  " object " " function_name " " instruction

@@ -16,6 +16,8 @@ public final class FloatingPointState {
   }
   public func save() {}
   public func restore() {}
+  public func switchOut() {}
+  public func switchIn() {}
   public func copy(from other: FloatingPointState) { area = other.area }
 
   public var exceptionStatus: (x87: UInt32, sse: UInt32) { (0, 0) }
