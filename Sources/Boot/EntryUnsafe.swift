@@ -54,6 +54,7 @@ nonisolated(unsafe) private var syscalls: Unmanaged<SyscallTable>?
   machine.panic(registers)
 }
 
+@_optimize(speed)
 @c public func kernel_syscall(_ frame: UnsafeMutableRawPointer) -> Int {
   // SAFETY: as in kernel_trap; the table stands since kernel_main, and the scheduler holds the thread that runs.
   unsafe syscalls.unsafelyUnwrapped._withUnsafeGuaranteedRef { table in

@@ -166,6 +166,10 @@ public final class EpollInstance: OpenFile {
 
   // MARK: Waiting
 
+  /// Whether certainly no event is ready.
+  @inline(__always)
+  public var isQuiet: Bool { firstListed == nil }
+
   /// Hands over ready events, at most `limit`, waiting for the first if there are none.
   ///
   /// - Parameters:

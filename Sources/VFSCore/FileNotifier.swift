@@ -105,6 +105,7 @@ public final class FileNotifier {
 }
 
 extension OpenFile {
+  @inline(__always)
   private final var notifier: FileNotifier { inode.fileSystem.environment.notifier }
 
   /// Notes that bytes were read; returns their count.

@@ -37,8 +37,11 @@ public final class Pipe {
   }
 
   /// Bytes to be read.
+  @inline(__always)
   public var count: Int { Int(writeTotal &- readTotal) }
+  @inline(__always)
   public var capacity: Int { slots.count / 2 * pageSize }
+  @inline(__always)
   var room: Int { capacity - count }
 
   var readiness: (read: PollEvents, write: PollEvents) {

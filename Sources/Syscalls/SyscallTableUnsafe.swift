@@ -5,10 +5,14 @@ public import Process
 internal import Support
 
 /// Finds the row of a number, runs it, and turns what it throws into the negative number that the program sees.
-public final class SyscallTable {
-  private let rows: [Syscall]
-  /// Row index by number, or -1.
-  private let index: [Int16]
+@safe public final class SyscallTable {
+  /// A row in an object: a closure that a constant of an object holds is called without taking a reference to it.
+  private final class Entry {
+    let row: Syscall
+    init(_ row: Syscall) { self.row = row }
+  }
+  /// The rows by number, for good.
+  private let table: [Unmanaged<Entry>?]
   /// Numbers that were reported as missing.
   private var reported: [Int] = []
 
@@ -31,10 +35,10 @@ public final class SyscallTable {
   }
 
   init(rows: [Syscall]) {
-    self.rows = rows
-    var index = [Int16](repeating: -1, count: 460)
-    for i in rows.indices { index[rows[i].number] = Int16(i) }
-    self.index = index
+    // SAFETY: no entry is ever given back: the table stands as long as the machine.
+    var table = unsafe [Unmanaged<Entry>?](repeating: nil, count: 460)
+    for row in rows { unsafe table[row.number] = Unmanaged.passRetained(Entry(row)) }
+    unsafe self.table = table
   }
 
   /// Serves the system call in `registers`; returns what goes into RAX.
@@ -42,11 +46,11 @@ public final class SyscallTable {
   public func dispatch(_ thread: Thread, _ registers: SavedRegisters) -> Int {
     // Linux looks at the lower half of RAX only.
     let number = Int(UInt32(truncatingIfNeeded: registers.frame.error))
-    guard number < index.count, index[number] >= 0 else { return missing(thread, number) }
-    do throws(Errno) {
-      return try rows[Int(index[number])].invoke(thread, registers)
-    } catch {
-      return -Int(error.rawValue)
+    // SAFETY: as in `init`.
+    guard unsafe number < table.count, let entry = unsafe table[number] else { return missing(thread, number) }
+    // SAFETY: as in `init`.
+    return unsafe entry._withUnsafeGuaranteedRef { entry in
+      do throws(Errno) { return try entry.row.invoke(thread, registers) } catch { return -Int(error.rawValue) }
     }
   }
 
@@ -54,7 +58,8 @@ public final class SyscallTable {
   public func dispatchTraced(_ thread: Thread, _ registers: SavedRegisters) -> Int {
     let frame = registers.frame
     let number = Int(UInt32(truncatingIfNeeded: frame.error))
-    let row = number < index.count && index[number] >= 0 ? rows[Int(index[number])] : nil
+    // SAFETY: as in `init`.
+    let row = unsafe number < table.count ? table[number]?.takeUnretainedValue().row : nil
     // The program does not see these come back.
     let returns = !(number == 60 || number == 231)
     let result = dispatch(thread, registers)
@@ -111,6 +116,7 @@ public final class SyscallTable {
     }
   }
 
+  @inline(never)
   private func missing(_ thread: Thread, _ number: Int) -> Int {
     if !reported.contains(number), reported.count < 512 {
       reported.append(number)
