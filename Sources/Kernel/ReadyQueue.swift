@@ -1,18 +1,33 @@
-/// The tasks that could run, the one to run next first: a binary heap by `ScheduleShare.precedes`.
+/// The tasks that could run, the one to run next first: it has a place of its own, since often there is no other, and
+/// the rest are a binary heap by `ScheduleShare.precedes`.
 struct ReadyQueue {
+  private(set) var first: Task?
   private var heap: [Task] = []
   private var arrivals: UInt64 = 0
 
   @inline(__always)
-  var isEmpty: Bool { heap.isEmpty }
+  var isEmpty: Bool { first == nil }
   @inline(__always)
-  var count: Int { heap.count }
-  @inline(__always)
-  var first: Task? { heap.isEmpty ? nil : heap[0] }
+  var count: Int { isEmpty ? 0 : heap.count &+ 1 }
 
+  @inline(__always)
   mutating func push(_ task: Task) {
     arrivals &+= 1
     task.share.arrival = arrivals
+    guard let other = first else {
+      first = task
+      return
+    }
+    if task.share.precedes(other.share) {
+      first = task
+      pushFurther(other)
+    } else {
+      pushFurther(task)
+    }
+  }
+
+  @inline(never)
+  private mutating func pushFurther(_ task: Task) {
     heap.append(task)
     var child = heap.count &- 1
     while child > 0 {
@@ -23,7 +38,15 @@ struct ReadyQueue {
     }
   }
 
+  @inline(__always)
   mutating func pop() -> Task? {
+    let result = first
+    first = heap.isEmpty ? nil : popFurther()
+    return result
+  }
+
+  @inline(never)
+  private mutating func popFurther() -> Task? {
     guard let last = heap.popLast() else { return nil }
     if heap.isEmpty { return last }
     let result = heap[0]
@@ -48,7 +71,10 @@ struct ReadyQueue {
   /// Orders everything afresh: a share in the queue has changed.
   mutating func rebuild() {
     let tasks = heap
+    let other = first
     heap.removeAll(keepingCapacity: true)
+    first = nil
+    if let other { push(other) }
     for task in tasks { push(task) }
   }
 }

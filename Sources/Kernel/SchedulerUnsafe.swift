@@ -81,13 +81,14 @@ internal import Platform
     take(over: task)
   }
 
-  private func take(over task: Task) {
-    running = task
+  @inline(__always)
+  private func take(over task: consuming Task) {
     task.state = .running
     // SAFETY: `running` holds the task for as long as the pointer stands.
     unsafe CPU.thread = Unmanaged.passUnretained(task).toOpaque()
     CPU.setKernelStack(top: task.stackTop)
     task.willRun()
+    running = task
   }
 
   // MARK: Shares
@@ -128,7 +129,7 @@ internal import Platform
     ready.push(task)
     if sliceEnd == .max {
       sliceEnd = now &+ Self.sliceNanoseconds
-      timers.arm(sliceEnd: sliceEnd)
+      timers.arm(sliceEnd: sliceEnd, at: now)
     }
   }
 
@@ -147,13 +148,16 @@ internal import Platform
       argument: Unmanaged.passUnretained(task).toOpaque())
     let now = timers.now()
     charge(now)
-    task.share.virtualTime = leastVirtualTime &+ Self.sliceNanoseconds / 2
+    // By less than `wakeUpGranularity`: two tasks that take turns keep the difference, and neither is to displace the
+    // other each time it wakes it.
+    task.share.virtualTime = leastVirtualTime &+ Self.wakeUpGranularity / 2
     enqueue(task, now)
   }
 
   // MARK: Waking
 
   /// Ends the sleep of `task`, if it sleeps.
+  @_optimize(speed)
   public func wake(_ task: Task, _ reason: WakeReason) {
     guard task.state == .blocked else { return }
     task.wakeReason = reason
@@ -199,14 +203,14 @@ internal import Platform
       sliceEnd = now &+ Self.sliceNanoseconds
       if let first = ready.first, first.share.displaces(running.share, atSliceEnd: true) { requestSwitch() }
     }
-    timers.arm(sliceEnd: sliceEnd)
+    timers.arm(sliceEnd: sliceEnd, at: now)
   }
 
   // MARK: Sleeping and switching
 
-  /// Puts the current task to sleep until `wake`. See `WaitQueue.sleep`.
-  func block(until deadline: UInt64?, _ mode: SleepMode) -> WakeReason {
-    guard let task = running else { fatalError("nothing runs") }
+  /// Puts the current task, which is `task`, to sleep until `wake`. See `WaitQueue.sleep`.
+  @_optimize(speed)
+  func block(_ task: Task, until deadline: UInt64?, _ mode: SleepMode) -> WakeReason {
     if mode == .interruptible ? task.hasInterrupt : mode == .killable && task.isKilled { return .interrupted }
     let now = timers.now()
     if let deadline, now >= deadline { return .timedOut }
@@ -225,7 +229,7 @@ internal import Platform
 
   /// Sleeps until the deadline or a signal.
   public func sleep(until deadline: UInt64?, interruptible: Bool = true) -> WakeReason {
-    block(until: deadline, interruptible ? .interruptible : .uninterruptible)
+    Task.withCurrent { block($0, until: deadline, interruptible ? .interruptible : .uninterruptible) }
   }
 
   /// Lets another task run first, whatever its share. See sched_yield(2).
@@ -267,7 +271,7 @@ internal import Platform
       idleSince = now
       sliceEnd = .max
       repeat {
-        timers.arm(sliceEnd: nil)
+        timers.arm(sliceEnd: .max, at: timers.now())
         CPU.idle()
       } while ready.isEmpty
       now = timers.now()
@@ -289,6 +293,7 @@ internal import Platform
 
   /// Makes the first of the ready tasks the running one; false when it is so already.
   @inline(never)
+  @_optimize(speed)
   private func takeNext(_ requeues: Bool, _ now: UInt64) -> Bool {
     guard let current = running, let next = ready.pop() else { fatalError("nothing to run") }
     if requeues {
@@ -298,7 +303,7 @@ internal import Platform
     wantsSwitch = false
     chargedUntil = now
     sliceEnd = ready.isEmpty ? .max : now &+ Self.sliceNanoseconds
-    timers.arm(sliceEnd: ready.isEmpty ? nil : sliceEnd)
+    timers.arm(sliceEnd: sliceEnd, at: now)
     if next === current {
       next.state = .running
       return false

@@ -29,7 +29,7 @@ open class Task {
   public init(scheduler: Scheduler, stackTop: UInt) {
     self.scheduler = scheduler
     self.stackTop = stackTop
-    waiter.task = nil
+    waiter.belong(to: self)
   }
 
   /// The first thing that runs on the task's own stack. It must not return.
@@ -49,6 +49,13 @@ open class Task {
   static var isRunning: Bool {
     // SAFETY: only whether the pointer is there is looked at.
     unsafe CPU.thread != nil
+  }
+
+  /// Calls `body` with the task that runs now, without taking a reference.
+  @inline(__always)
+  static func withCurrent<Result>(_ body: (Task) -> Result) -> Result {
+    // SAFETY: as for `current`; who runs is held until it has ended.
+    unsafe Unmanaged<Task>.fromOpaque(CPU.thread.unsafelyUnwrapped)._withUnsafeGuaranteedRef { body($0) }
   }
 
   /// The task that runs now.

@@ -39,7 +39,7 @@ public final class TimerQueue {
     entry.index = heap.count
     heap.append(entry)
     siftUp(entry.index)
-    if entry.index == 0 { program(deadline) }
+    if entry.index == 0 { program(deadline, now()) }
   }
 
   /// Takes a timer out if it is pending.
@@ -55,19 +55,24 @@ public final class TimerQueue {
       remove(at: 0)
       first.fire()
     }
-    if let next = heap.first { program(next.deadline) }
+    if let next = heap.first { program(next.deadline, now()) }
   }
 
-  /// Makes sure the hardware fires for the next timer, and at the end of a time slice if one is given.
-  public func arm(sliceEnd: UInt64?) {
-    var deadline = heap.first?.deadline ?? .max
-    if let sliceEnd { deadline = min(deadline, sliceEnd) }
-    if deadline != .max { program(deadline) }
+  /// Makes sure the hardware fires for the next timer, and at the end of a time slice, `UInt64.max` for none. `now` is
+  /// what the caller has just read from the clock.
+  public func arm(sliceEnd: UInt64, at now: UInt64) {
+    let deadline = heap.isEmpty ? sliceEnd : min(heap[0].deadline, sliceEnd)
+    if deadline != .max { program(deadline, now) }
   }
 
-  private func program(_ deadline: UInt64) {
-    let now = clock.now
+  @inline(__always)
+  private func program(_ deadline: UInt64, _ now: UInt64) {
     if armed <= deadline, armed > now { return }
+    programDevice(deadline, now)
+  }
+
+  @inline(never)
+  private func programDevice(_ deadline: UInt64, _ now: UInt64) {
     armed = deadline
     device?.arm(after: deadline > now ? deadline - now : 1)
   }

@@ -1,18 +1,26 @@
 internal import Platform
 
 /// An entry of a wait queue: a sleeping task, or whatever else wants to hear of the event (an epoll instance).
-open class Waiter {
-  var queue: WaitQueue?
-  var next: Waiter?
-  var previous: Waiter?
-  /// The task to wake; nil for entries that override `notify`.
-  var task: Task?
+@safe open class Waiter {
+  fileprivate final var queue: WaitQueue?
+  fileprivate final var next: Waiter?
+  /// The entry before, which the queue holds by way of `next`.
+  fileprivate final var previous: Unmanaged<Waiter>?
+  /// The task to wake, whose own entry this is; nil for entries that override `notify`.
+  private final var task: Unmanaged<Task>?
 
   public init() {}
 
+  /// Makes this the entry by which `task`, which holds it, sleeps in queues.
+  final func belong(to task: Task) {
+    // SAFETY: a task that sleeps is held by its process, which ends after it, and is in no queue when it does not sleep.
+    unsafe self.task = Unmanaged.passUnretained(task)
+  }
+
   /// Hears of the event. The entry stays in its queue.
   open func notify() {
-    if let task { task.scheduler.wake(task, .woken) }
+    // SAFETY: see `belong`.
+    if let task = unsafe task { unsafe task._withUnsafeGuaranteedRef { $0.scheduler.wake($0, .woken) } }
   }
 
   /// Leaves the queue, if it is in one.
@@ -23,31 +31,47 @@ open class Waiter {
 ///
 /// The kernel is not preempted, so nothing can happen between the test of a condition and the sleep:
 /// `while !ready { try queue.sleep() }` loses no wake-up.
-public final class WaitQueue {
+@safe public final class WaitQueue {
   private var first: Waiter?
-  private var last: Waiter?
+  /// The last entry, which `first` holds by way of the others.
+  private var last: Unmanaged<Waiter>?
 
   public init() {}
 
   public var isEmpty: Bool { first == nil }
 
   /// Appends an entry, which must be in no queue.
+  @_optimize(speed)
   public func add(_ waiter: Waiter) {
     waiter.queue = self
-    waiter.previous = last
-    if let last { last.next = waiter } else { first = waiter }
-    last = waiter
+    // SAFETY: an entry is held by the one before it, or by the queue: `last` and `previous` name such entries only.
+    if let last = unsafe last {
+      unsafe waiter.previous = last
+      unsafe last._withUnsafeGuaranteedRef { $0.next = waiter }
+    } else {
+      first = waiter
+    }
+    unsafe last = Unmanaged.passUnretained(waiter)
   }
 
-  func remove(_ waiter: Waiter) {
-    if let next = waiter.next { next.previous = waiter.previous } else { last = waiter.previous }
-    if let previous = waiter.previous { previous.next = waiter.next } else { first = waiter.next }
+  @_optimize(speed)
+  fileprivate func remove(_ waiter: Waiter) {
+    // SAFETY: as in `add`; whoever calls holds `waiter`.
+    let previous = unsafe waiter.previous
+    let next = waiter.next
     waiter.next = nil
-    waiter.previous = nil
+    unsafe waiter.previous = nil
+    if let next { unsafe next.previous = previous } else { unsafe last = previous }
+    if let previous = unsafe previous {
+      unsafe previous._withUnsafeGuaranteedRef { $0.next = next }
+    } else {
+      first = next
+    }
     waiter.queue = nil
   }
 
   /// Wakes everything that waits.
+  @_optimize(speed)
   public func wakeAll() {
     var waiter = first
     while let entry = waiter {
@@ -78,14 +102,12 @@ public final class WaitQueue {
 
   /// As above, with all ways to say what may end the sleep.
   public func sleep(until deadline: UInt64? = nil, _ mode: SleepMode) -> WakeReason {
-    let task = Task.current
-    let waiter = task.waiter
-    waiter.task = task
-    add(waiter)
-    let reason = task.scheduler.block(until: deadline, mode)
-    waiter.remove()
-    waiter.task = nil
-    return reason
+    Task.withCurrent { task in
+      add(task.waiter)
+      let reason = task.scheduler.block(task, until: deadline, mode)
+      remove(task.waiter)
+      return reason
+    }
   }
 
   /// Puts the current task to sleep until the queue is woken, whatever signals come; at boot, where no task runs yet,
