@@ -24,6 +24,8 @@ public final class Thread: Task {
   public var clearChildTID: UInt = 0
   /// set_robust_list(2)
   public var robustList: UInt = 0
+  /// The futex that the thread waits for.
+  var futexWait = FutexWait()
   /// What rseq(2) has registered.
   var restartableSequence = SequenceRegistration()
   var samples = CPUSamples()

@@ -90,8 +90,10 @@ func futex(
     throw .ENOSYS
   }
   let table = thread.process.system.futexes
-  let memory = thread.process.memory
-  func key(_ address: UInt) throws(Errno) -> FutexKey { try FutexKey(memory, address, isPrivate: isPrivate) }
+  @inline(__always)
+  func key(_ address: UInt) throws(Errno) -> FutexKey {
+    try FutexKey(thread.process.memory, address, isPrivate: isPrivate)
+  }
   // A count is a signed number; what is not positive still wakes one, as in Linux.
   func count(_ value: UInt32) -> Int { max(Int(Int32(bitPattern: value)), 1) }
 

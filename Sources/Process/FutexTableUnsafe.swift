@@ -5,7 +5,7 @@ internal import VFSCore
 
 /// What names a futex: an address in one memory, or a place in a file or in shared memory.
 public struct FutexKey: Equatable {
-  private let object: ObjectIdentifier
+  private let object: UInt
   private let offset: UInt64
 
   /// The key of the futex at `address`, which need not be mapped when it is private.
@@ -17,73 +17,116 @@ public struct FutexKey: Equatable {
     if !isPrivate {
       guard let area = memory.area(at: address) else { throw .EFAULT }
       if area.isShared, case .pages(let cache, _, let start) = area.backing {
-        object = ObjectIdentifier(cache)
+        object = UInt(bitPattern: ObjectIdentifier(cache))
         offset = start &+ UInt64(address - area.start)
         return
       }
     }
-    object = ObjectIdentifier(memory)
+    object = UInt(bitPattern: ObjectIdentifier(memory))
     offset = UInt64(address)
   }
 
+  /// The key of no futex.
+  fileprivate init() {
+    object = 0
+    offset = 0
+  }
+
+  @inline(__always)
   fileprivate func bucket(of count: Int) -> Int {
     // Words of a futex are multiples of 4; the multiplier spreads neighbours.
-    let mixed = (offset >> 2 ^ UInt64(UInt(bitPattern: object) >> 4)) &* 0x9e37_79b9_7f4a_7c15
+    let mixed = (offset >> 2 ^ UInt64(object >> 4)) &* 0x9e37_79b9_7f4a_7c15
     return Int(truncatingIfNeeded: mixed >> 32) & (count - 1)
   }
 }
 
-/// A thread that waits for a futex.
-private final class FutexWaiter {
-  let thread: Thread
-  var key: FutexKey
-  let bitset: UInt32
-  var next: FutexWaiter?
-  /// Still in the table: nobody has woken it.
-  var isQueued = true
-
-  init(_ thread: Thread, _ key: FutexKey, _ bitset: UInt32) {
-    self.thread = thread
-    self.key = key
-    self.bitset = bitset
-  }
+/// A thread's place among those that wait for futexes: it waits for one at a time.
+@safe struct FutexWait {
+  fileprivate var key = FutexKey()
+  fileprivate var bitset: UInt32 = 0
+  /// In the table: nobody has woken it.
+  fileprivate var isQueued = false
+  fileprivate var next: Unmanaged<Thread>?
+  fileprivate var previous: Unmanaged<Thread>?
 }
 
 /// All threads that wait for futexes. See futex(2).
 ///
-/// The kernel is not preempted, so reading the word and going to sleep are one step; nothing here takes a lock.
-public final class FutexTable {
-  private struct Bucket {
-    var first: FutexWaiter?
-    var last: FutexWaiter?
+/// The kernel is not preempted, so reading the word and going to sleep are one step; nothing here takes a lock. A thread
+/// that sleeps is held by its process, and takes itself out of the table before it goes on: the lists hold no references.
+@safe public final class FutexTable {
+  @safe private struct Bucket {
+    var first: Unmanaged<Thread>?
+    var last: Unmanaged<Thread>?
   }
-  private var buckets = [Bucket](repeating: Bucket(), count: 256)
+  private static var bucketCount: Int { 256 }
+  private let buckets: UnsafeMutablePointer<Bucket>
 
-  public init() {}
+  public init() {
+    // SAFETY: as many as `bucket` counts.
+    unsafe buckets = .allocate(capacity: Self.bucketCount)
+    unsafe buckets.initialize(repeating: Bucket(), count: Self.bucketCount)
+  }
+  // SAFETY: allocated by init, and this is the last use.
+  deinit { unsafe buckets.deallocate() }
 
-  private func append(_ waiter: FutexWaiter) {
-    let index = waiter.key.bucket(of: buckets.count)
-    waiter.next = nil
-    if let last = buckets[index].last { last.next = waiter } else { buckets[index].first = waiter }
-    buckets[index].last = waiter
+  @inline(__always)
+  private func bucket(_ key: FutexKey) -> UnsafeMutablePointer<Bucket> {
+    // SAFETY: the index is below `bucketCount`.
+    unsafe buckets + key.bucket(of: Self.bucketCount)
   }
 
-  /// Takes waiters of a key out, in the order in which they came, as long as `take` says so.
-  private func take(_ key: FutexKey, where wanted: (FutexWaiter) -> Bool) -> FutexWaiter? {
-    let index = key.bucket(of: buckets.count)
-    var previous: FutexWaiter?
-    var waiter = buckets[index].first
-    while let entry = waiter {
-      if entry.key == key, wanted(entry) {
-        if let previous { previous.next = entry.next } else { buckets[index].first = entry.next }
-        if buckets[index].last === entry { buckets[index].last = previous }
-        entry.next = nil
-        return entry
-      }
-      previous = entry
-      waiter = entry.next
+  private func append(_ thread: Thread) {
+    thread.futexWait.isQueued = true
+    unsafe thread.futexWait.next = nil
+    // SAFETY: the lists name threads that sleep; see above.
+    let bucket = unsafe bucket(thread.futexWait.key)
+    let last = unsafe bucket.pointee.last
+    let new = unsafe Unmanaged.passUnretained(thread)
+    unsafe thread.futexWait.previous = last
+    if let last = unsafe last {
+      unsafe last._withUnsafeGuaranteedRef { unsafe $0.futexWait.next = new }
+    } else {
+      unsafe bucket.pointee.first = new
     }
-    return nil
+    unsafe bucket.pointee.last = new
+  }
+
+  private func remove(_ thread: Thread) {
+    thread.futexWait.isQueued = false
+    // SAFETY: as in `append`.
+    let bucket = unsafe bucket(thread.futexWait.key)
+    let next = unsafe thread.futexWait.next
+    let previous = unsafe thread.futexWait.previous
+    if let next = unsafe next {
+      unsafe next._withUnsafeGuaranteedRef { unsafe $0.futexWait.previous = previous }
+    } else {
+      unsafe bucket.pointee.last = previous
+    }
+    if let previous = unsafe previous {
+      unsafe previous._withUnsafeGuaranteedRef { unsafe $0.futexWait.next = next }
+    } else {
+      unsafe bucket.pointee.first = next
+    }
+  }
+
+  /// Takes up to `count` threads that wait for `key` out, in the order in which they came, and hands them to `body`.
+  @inline(__always)
+  private func take(_ key: FutexKey, _ count: Int, _ bitset: UInt32, _ body: (Thread) -> Void) -> Int {
+    var taken = 0
+    // SAFETY: as in `append`.
+    var next = unsafe bucket(key).pointee.first
+    while taken < count, let at = unsafe next {
+      unsafe at._withUnsafeGuaranteedRef { thread in
+        unsafe next = thread.futexWait.next
+        if thread.futexWait.bitset & bitset != 0, thread.futexWait.key == key {
+          remove(thread)
+          body(thread)
+          taken &+= 1
+        }
+      }
+    }
+    return taken
   }
 
   /// Puts `thread` to sleep if the word at `address` still holds `expected`. See FUTEX_WAIT_BITSET.
@@ -93,16 +136,16 @@ public final class FutexTable {
   public func wait(
     _ thread: Thread, _ address: UInt, isPrivate: Bool, expected: UInt32, bitset: UInt32, until deadline: UInt64?
   ) throws(Errno) {
-    guard bitset != 0 else { throw .EINVAL }
+    guard bitset != 0, address & 3 == 0 else { throw .EINVAL }
     // The copy may put the thread to sleep and the memory may change meanwhile, so the key comes after it.
-    let value = try UserMemory.load(UInt32.self, at: try Self.aligned(address))
-    let key = try FutexKey(thread.process.memory, address, isPrivate: isPrivate)
+    let value = try UserMemory.load(UInt32.self, at: address)
+    thread.futexWait.key = try FutexKey(thread.process.memory, address, isPrivate: isPrivate)
     guard value == expected else { throw .EAGAIN }
-    let waiter = FutexWaiter(thread, key, bitset)
-    append(waiter)
+    thread.futexWait.bitset = bitset
+    append(thread)
     let reason = thread.scheduler.sleep(until: deadline)
-    if !waiter.isQueued { return }
-    _ = take(waiter.key) { $0 === waiter }
+    if !thread.futexWait.isQueued { return }
+    remove(thread)
     switch reason {
     case .woken: throw .EAGAIN
     case .timedOut: throw .ETIMEDOUT
@@ -110,22 +153,11 @@ public final class FutexTable {
     }
   }
 
-  private static func aligned(_ address: UInt) throws(Errno) -> UInt {
-    guard address & 3 == 0 else { throw .EINVAL }
-    return address
-  }
-
   /// Wakes up to `count` threads whose bitset shares a bit. See FUTEX_WAKE_BITSET.
   ///
   /// - Returns: How many were woken.
   public func wake(_ key: FutexKey, _ count: Int, bitset: UInt32 = FutexWord.FUTEX_BITSET_MATCH_ANY) -> Int {
-    var woken = 0
-    while woken < count, let waiter = take(key, where: { $0.bitset & bitset != 0 }) {
-      waiter.isQueued = false
-      waiter.thread.scheduler.wake(waiter.thread, .woken)
-      woken += 1
-    }
-    return woken
+    take(key, count, bitset) { $0.scheduler.wake($0, .woken) }
   }
 
   /// Wakes up to `count` threads, and makes up to `moved` more wait for another futex. See FUTEX_REQUEUE.
@@ -136,11 +168,10 @@ public final class FutexTable {
   ) {
     let woken = wake(key, count)
     if key == target { return (woken, 0) }
-    var moved = 0
-    while moved < limit, let waiter = take(key, where: { _ in true }) {
-      waiter.key = target
-      append(waiter)
-      moved += 1
+    // Those that moved within one list come up again, and do not wait for `key` any more.
+    let moved = take(key, limit, FutexWord.FUTEX_BITSET_MATCH_ANY) { thread in
+      thread.futexWait.key = target
+      append(thread)
     }
     return (woken, moved)
   }
