@@ -12,6 +12,8 @@ extension Thread {
         continue
       }
       let allowed = SignalSet.all.subtracting(signals.mask)
+      // Nearly always there is none, or none further: the way out of a system call and of a handler ends here too.
+      if signals.pending.set.union(process.signals.pending.set).intersection(allowed).isEmpty { break }
       guard let info = signals.pending.takeFault(allowed: allowed) ?? takeSignal(allowed: allowed),
         let signal = Signal(rawValue: info.si_signo)
       else { break }
@@ -70,20 +72,18 @@ extension Thread {
   /// Gives the system call that was cut short its result, or makes it start again; once for a call, however many
   /// handlers are entered.
   private func finishCall(handler: SignalActionFlags?) {
-    var frame = registers.frame
-    guard frame.vector == RegisterFrame.systemCall else { return }
-    switch RestartDecision(result: Int64(bitPattern: frame.rax), handler: handler) {
+    guard registers.frame.vector == RegisterFrame.systemCall else { return }
+    switch RestartDecision(result: Int64(bitPattern: registers.frame.rax), handler: handler) {
     case .none: break
-    case .interrupted: frame.rax = UInt64(bitPattern: -Int64(Errno.EINTR.rawValue))
+    case .interrupted: registers.frame.rax = UInt64(bitPattern: -Int64(Errno.EINTR.rawValue))
     case .again:
-      frame.rax = frame.error
-      frame.rip &-= RegisterFrame.systemCallLength
+      registers.frame.rax = registers.frame.error
+      registers.frame.rip &-= RegisterFrame.systemCallLength
     case .restartCall:
-      frame.rax = RegisterFrame.restartCallNumber
-      frame.rip &-= RegisterFrame.systemCallLength
+      registers.frame.rax = RegisterFrame.restartCallNumber
+      registers.frame.rip &-= RegisterFrame.systemCallLength
     }
-    frame.vector = 0
-    registers.frame = frame
+    registers.frame.vector = 0
   }
 }
 

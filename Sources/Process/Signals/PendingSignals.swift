@@ -32,7 +32,12 @@ public struct PendingSignals {
 
   /// Takes the next signal of `allowed` out.
   public mutating func take(allowed: SignalSet) -> SigInfo? {
-    guard let signal = Self.next(in: set, allowed: allowed) else { return nil }
+    set.intersection(allowed).isEmpty ? nil : takeNext(of: allowed)
+  }
+
+  /// As `take(allowed:)`, where one of `allowed` is pending.
+  mutating func takeNext(of allowed: SignalSet) -> SigInfo {
+    guard let signal = Self.next(in: set, allowed: allowed) else { fatalError("no signal") }
     return take(signal)
   }
 

@@ -221,9 +221,10 @@ extension Thread {
 
   /// Takes the next signal of `allowed`: the thread's own before the process's.
   func takeSignal(allowed: SignalSet) -> SigInfo? {
-    guard let info = signals.pending.take(allowed: allowed) ?? process.signals.pending.take(allowed: allowed) else {
-      return nil
-    }
+    // Looked at first, since an information is large and an optional one is copied about.
+    let isOwn = !signals.pending.set.intersection(allowed).isEmpty
+    guard isOwn || !process.signals.pending.set.intersection(allowed).isEmpty else { return nil }
+    let info = isOwn ? signals.pending.takeNext(of: allowed) : process.signals.pending.takeNext(of: allowed)
     if info.si_signo == Signal.SIGALRM.rawValue { process.timers.alarmTaken() }
     guard info.si_code == SignalCode.SI_TIMER else { return info }
     return process.timers.delivered(info)
