@@ -190,6 +190,47 @@ public final class FrameAllocator {
     return r.state != .allocated || r.count > 1
   }
 
+  // MARK: Runs that are mapped as one page
+
+  private func countLocation(_ frame: UInt32) -> UInt { records &+ UInt(frame) &* 16 &+ 8 }
+
+  /// As `retain` for each of the `1 << order` frames from `first` on, which somebody holds.
+  @_optimize(speed)
+  public func retainRun(_ first: PageFrame, order: UInt) {
+    var at = countLocation(first.number)
+    let end = at &+ 16 << order
+    while at != end {
+      PhysicalMemory.store(PhysicalMemory.load(UInt32.self, at: at) &+ 1, at: at)
+      at &+= 16
+    }
+  }
+
+  /// Whether somebody else holds a part of a run too.
+  @_optimize(speed)
+  public func isRunShared(_ first: PageFrame, order: UInt) -> Bool {
+    var at = countLocation(first.number)
+    let end = at &+ 16 << order
+    while at != end {
+      if PhysicalMemory.load(UInt32.self, at: at) != 1 { return true }
+      at &+= 16
+    }
+    return false
+  }
+
+  /// As `release` for each frame of a run, which is aligned to its size.
+  @_optimize(speed)
+  public func releaseRun(_ first: PageFrame, order: UInt) {
+    if !isRunShared(first, order: order) {
+      freeBlock(first.number, Int(order))
+      return
+    }
+    for number in first.number..<first.number + 1 << UInt32(order) {
+      let at = countLocation(number)
+      let count = PhysicalMemory.load(UInt32.self, at: at)
+      if count > 1 { PhysicalMemory.store(count &- 1, at: at) } else { release(PageFrame(number: number)) }
+    }
+  }
+
   /// What a page cache has noted of a frame that it holds: nothing at first.
   @inline(__always)
   public func marks(_ frame: PageFrame) -> FrameMarks { FrameMarks(rawValue: record(frame.number).free) }

@@ -27,7 +27,7 @@ extension PageTable {
       }
       below.rawValue &= ~PageTableEntry.Flags.writable.rawValue
       if below.has(.large) {
-        for i in 0..<UInt32(512) { frames.retain(PageFrame(number: below.frame.number + i)) }
+        frames.retainRun(below.frame, order: 9)
       } else {
         below.rawValue |= PageTableEntry.Flags.sharedTable.rawValue
         frames.retain(below.frame)

@@ -264,7 +264,7 @@ public struct PageTable: BitwiseCopyable, Sendable {
     let entry = PhysicalMemory.load(PageTableEntry.self, at: location)
     guard entry.isMapped else { return }
     if entry.has(.large) {
-      for i in 0..<UInt32(512) { frames.release(PageFrame(number: entry.frame.number + i)) }
+      frames.releaseRun(entry.frame, order: 9)
       return
     }
     if level > 0 || !entry.has(.sharedTable) || !frames.isShared(entry.frame) {

@@ -143,7 +143,7 @@ extension AddressSpace {
 
   /// Lets a large page be written that no other process has any part of; false if one has.
   private func makeLargeWritable(_ page: UInt, _ entry: PageTableEntry) -> Bool {
-    for i in 0..<UInt32(512) where frames.isShared(PageFrame(number: entry.frame.number + i)) { return false }
+    if frames.isRunShared(entry.frame, order: 9) { return false }
     guard let location = table.entryLocation(page, level: 1) else { return false }
     PhysicalMemory.store(PageTableEntry(entry.physical, entry.flags.union([.writable, .dirty])), at: location)
     CPU.invalidate(page)

@@ -327,7 +327,7 @@ public final class AddressSpace {
           dropped += 1
         }
       } else {
-        for i in 0..<UInt32(512) { frames.release(PageFrame(number: entry.frame.number + i)) }
+        frames.releaseRun(entry.frame, order: 9)
         dropped += 512
       }
       flush.add(address)
