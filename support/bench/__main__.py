@@ -24,7 +24,11 @@ from measurement import Measurement
 
 #: The same for every guest.
 MEMORY = "512M"
-MICROBENCH_TIMEOUT = 600
+#: For processbench, which forks a process of 500 MB.
+LARGE_MEMORY = "1G"
+PROGRAM_TIMEOUT = 600
+#: How Linux mounts the share; its init takes this from the environment.
+SHARE_OPTIONS = "SHARE=trans=virtio,version=9p2000.L,msize=512000"
 #: With how much memory the search for the least starts, in MiB.
 MOST_MEMORY = {"ours": 64, "linux": 256}
 TITLES = {"hello-static": "static hello", "hello-dynamic": "dynamic hello"}
@@ -39,6 +43,7 @@ def parse_arguments():
     parser.add_argument("--accel", choices=sorted(guests.CPUS), default="tcg", help="default: %(default)s")
     parser.add_argument("--program", choices=["static", "dynamic"], default="static",
                         help="which microbench to run (default: %(default)s)")
+    parser.add_argument("--share", action="store_true", help="also the lines of a 9P share: some ten minutes more")
     parser.add_argument("--image", default=os.environ.get("IMAGE", "build/elfloader_qemu-x86_64"),
                         help="the image to measure (default: %(default)s)")
     parser.add_argument("--build", default=os.environ.get("O", "build"), metavar="DIR",
@@ -85,43 +90,81 @@ class Bench:
         """Measures every line that is wanted."""
         self.kernels.append(guests.linux(self.artifacts.linux()))
         self.measure_microbench()
+        self.measure_processes()
+        if self.arguments.share:
+            self.measure_share()
         self.measure_boot()
         self.measure_memory()
         self.measure_size()
 
-    # MARK: System calls and memory
+    # MARK: Programs that print figures
 
     def measure_microbench(self):
-        measurements = {name: self.measurement(name, unit, goal)
-                        for name, (unit, goal) in goals.MICROBENCH.items() if self.wants(name)}
+        program = f"microbench-{self.arguments.program}"
+        self.measure_program("microbench", goals.MICROBENCH, f"/bin/{program} /tmp", ("init", program), MEMORY)
+
+    def measure_processes(self):
+        self.measure_program("processbench", goals.PROCESSBENCH, "/bin/processbench",
+                             ("init", "processbench", "nop-static", "nop-dynamic"), LARGE_MEMORY)
+
+    def measure_program(self, name, lines, command, programs, memory):
+        """Runs a program that prints figures in both guests, in turn."""
+        measurements = {line: self.measurement(line, unit, goal)
+                        for line, (unit, goal) in lines.items() if self.wants(line)}
         if not measurements:
             return
-        program = f"microbench-{self.arguments.program}"
-        pair = [replace(self.guest(kernel, "pc", MEMORY, ("init", program)), program=f"/bin/{program} /tmp")
-                for kernel in self.kernels]
+        pair = [replace(self.guest(kernel, "pc", memory, programs), program=command) for kernel in self.kernels]
         for number in range(self.arguments.runs):
             for guest in pair:
-                self.progress(f"microbench, run {number + 1} of {self.arguments.runs}: {guest.kernel.name}")
-                self.take_figures(guest, measurements)
+                self.progress(f"{name}, run {number + 1} of {self.arguments.runs}: {guest.kernel.name}")
+                self.take_figures(name, guest, measurements)
 
-    def take_figures(self, guest, measurements):
-        """Runs microbench once and adds its figures to the measurements."""
-        side = guest.kernel.name
-        result = guest.run(MICROBENCH_TIMEOUT)
+    def measure_share(self):
+        """Runs sharebench in our guest, in Linux with its default cache, and in Linux with cache=loose."""
+        default, loose = {}, {}
+        for line, (unit, goal, loose_goal) in goals.SHAREBENCH.items():
+            if self.wants(line):
+                default[line] = self.measurement(line, unit, goal)
+                if loose_goal:
+                    loose[line] = self.measurement(f"{line}, loose", unit, loose_goal)
+        if not default:
+            return
+        name = "sharebench"
+        kernels = [self.kernels[0], guests.linux(self.artifacts.share_linux())]
+        ours, linux = (replace(self.guest(kernel, "pc", MEMORY, ("init", name)), program=f"/bin/{name}",
+                               share=self.artifacts.share()) for kernel in kernels)
+        ours = replace(ours, parameters='vfs.fstab=[ "fs0:/share:9pfs:rw" ]')
+        for number in range(self.arguments.runs):
+            for title, guest, sides in (
+                ("ours", ours, [default, loose]),
+                ("linux", replace(linux, parameters=SHARE_OPTIONS), [default]),
+                ("linux, cache=loose", replace(linux, parameters=f"{SHARE_OPTIONS},cache=loose"), [loose]),
+            ):
+                self.progress(f"{name}, run {number + 1} of {self.arguments.runs}: {title}")
+                self.take_figures(name, guest, *sides)
+
+    def take_figures(self, name, guest, *tables):
+        """Runs a program once and adds its figures to the measurements of each table."""
+        result = guest.run(PROGRAM_TIMEOUT)
+        for measurements in tables:
+            self.note_figures(name, guest.kernel.name, result, measurements)
+
+    def note_figures(self, name, side, result, measurements):
+        """Adds the figures that a program has printed to the measurements."""
         figures, skipped = microbench.parse(result.output)
-        is_complete = microbench.is_complete(result.output) and not result.failure
-        for name, measurement in measurements.items():
-            if name in figures:
-                value, unit = figures[name]
+        is_complete = microbench.is_complete(result.output, name) and not result.failure
+        for line, measurement in measurements.items():
+            if line in figures:
+                value, unit = figures[line]
                 if unit != measurement.unit:
-                    raise BenchError(f"microbench prints {name!r} in {unit}, expected {measurement.unit}")
+                    raise BenchError(f"{name} prints {line!r} in {unit}, expected {measurement.unit}")
                 getattr(measurement, side).append(value)
-            elif name in skipped:
-                measurement.missing[side] = skipped[name]
+            elif line in skipped:
+                measurement.missing[side] = skipped[line]
             elif is_complete:
-                measurement.missing[side] = "microbench did not print it"
+                measurement.missing[side] = f"{name} did not print it"
             else:
-                self.failed(measurement, side, f"microbench did not come to its end: {result.explanation()}")
+                self.failed(measurement, side, f"{name} did not come to its end: {result.explanation()}")
         if not is_complete:
             self.has_failed = True
 

@@ -13,6 +13,10 @@ import subprocess
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPOSITORY = os.path.dirname(os.path.dirname(HERE))
 LINUX_PACKAGE = "linux-image-cloud-amd64"
+#: The kernel that can mount a share, and what it loads for that, in this order.
+SHARE_LINUX_PACKAGE = "linux-image-amd64"
+SHARE_MODULES = ["netfs", "fscache", "9pnet", "virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev",
+                 "virtio_pci", "9pnet_virtio", "9p"]
 
 PROGRAMS = {
     "init": ("init.c", ["-static"]),
@@ -20,6 +24,28 @@ PROGRAMS = {
     "hello-dynamic": ("hello.c", []),
     "microbench-static": ("microbench.c", ["-static", "-pthread"]),
     "microbench-dynamic": ("microbench.c", ["-pthread"]),
+    "processbench": ("processbench.c", ["-static", "-pthread"]),
+    "sharebench": ("sharebench.c", ["-static", "-pthread"]),
+    "nop-static": ("nop.c", ["-static"]),
+    "nop-dynamic": ("nop.c", []),
+}
+
+#: What processbench runs besides: programs of the machine, where they go, and what they read. The project that it builds
+#: is the runtimes' tests'.
+COMPANIONS = {
+    "processbench": {
+        "programs": ["/bin/dash", "/bin/true", "/bin/cp", "/usr/bin/make", "/usr/bin/gcc", "/usr/bin/as", "/usr/bin/ld"],
+        "files": ["/usr/include/*.h", "/usr/include/x86_64-linux-gnu/bits/**/*.h",
+                  "/usr/include/x86_64-linux-gnu/sys/cdefs.h", "/usr/include/x86_64-linux-gnu/gnu/*.h",
+                  "/usr/lib/gcc/x86_64-linux-gnu/*/cc1", "/usr/lib/gcc/x86_64-linux-gnu/*/collect2",
+                  "/usr/lib/gcc/x86_64-linux-gnu/*/crt*.o", "/usr/lib/gcc/x86_64-linux-gnu/*/libgcc*.a",
+                  "/usr/lib/gcc/x86_64-linux-gnu/*/libgcc_s.so", "/usr/lib/gcc/x86_64-linux-gnu/*/include/std*.h",
+                  "/usr/lib/x86_64-linux-gnu/*crt*.o", "/usr/lib/x86_64-linux-gnu/libc.so",
+                  "/usr/lib/x86_64-linux-gnu/libc_nonshared.a", "/usr/lib/x86_64-linux-gnu/libgcc_s.so.1"],
+        "links": {"/bin/sh": "dash", "/usr/bin/cc": "gcc", "/usr/bin/sh": "/bin/dash"},
+        "folders": {"/project": "Tests/Runtimes/project"},
+    },
+    "sharebench": {"programs": ["/usr/bin/find"], "files": [], "links": {"/bin/find": "/usr/bin/find"}, "folders": {}},
 }
 
 
@@ -82,50 +108,123 @@ class Artifacts:
             return target
         root = self.path("root-" + name)
         shutil.rmtree(root, ignore_errors=True)
-        for folder in ("bin", "dev", "proc", "tmp"):
+        for folder in ("bin", "dev", "proc", "share", "tmp"):
             os.makedirs(os.path.join(root, folder))
         for program, path in sources.items():
             shutil.copy(path, os.path.join(root, "" if program == "init" else "bin", program))
             for library in self.libraries(program):
-                copy = root + library
-                os.makedirs(os.path.dirname(copy), exist_ok=True)
-                shutil.copy(library, copy)
+                self.copy(library, root)
+            if program in COMPANIONS:
+                self.add_companions(COMPANIONS[program], root)
+            if program == "sharebench":
+                self.add_modules(root)
         run([packer, "-o", target, root])
         return target
 
     def libraries(self, program):
         """Returns the interpreter and the libraries that a program of PROGRAMS loads, by the names it loads them by."""
         _, options = PROGRAMS[program]
-        return [] if "-static" in options else re.findall(r"(/\S+) \(0x", run(["ldd", self.program(program)]))
+        return [] if "-static" in options else self.loaded_by(self.program(program))
+
+    @staticmethod
+    def loaded_by(path):
+        return re.findall(r"(/\S+) \(0x", run(["ldd", path]))
+
+    @staticmethod
+    def copy(path, root):
+        """Copies a file of the machine to the same place of a root."""
+        os.makedirs(os.path.dirname(root + path), exist_ok=True)
+        shutil.copy(path, root + path)
+
+    def add_companions(self, companions, root):
+        """Copies programs and files of the machine into a root; what a pattern of files does not match is not there."""
+        files = [path for pattern in companions["files"] for path in glob.glob(pattern, recursive=True)]
+        for path in companions["programs"] + files:
+            if not os.path.exists(path):
+                raise BenchError(f"{path} is missing")
+            self.copy(path, root)
+            if os.access(path, os.X_OK) and not re.search(r"\.(so|so\.1|a|o)$", path):
+                for library in self.loaded_by(path):
+                    self.copy(library, root)
+        for path, target in companions["links"].items():
+            os.makedirs(os.path.dirname(root + path), exist_ok=True)
+            if not os.path.lexists(root + path):
+                os.symlink(target, root + path)
+        for path, source in companions["folders"].items():
+            shutil.copytree(os.path.join(REPOSITORY, source), root + path)
 
     def linux(self):
         """Returns the path of the Linux kernel."""
-        folder = self.path("linux")
+        return self.unpacked_kernel("linux", LINUX_PACKAGE, keeps_modules=False)
+
+    def share_linux(self):
+        """Returns the path of the Linux kernel that can mount a share."""
+        return self.unpacked_kernel("linux-share", SHARE_LINUX_PACKAGE, keeps_modules=True)
+
+    def unpacked_kernel(self, name, metapackage, keeps_modules):
+        folder = self.path(name)
         kernels = glob.glob(os.path.join(folder, "boot/vmlinuz-*"))
         if kernels:
             return kernels[0]
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder)
         try:
-            package = self.kernel_package()
+            package = self.kernel_package(metapackage)
         except BenchError:
             # The package lists may be absent or out of date.
             run((["sudo"] if os.geteuid() != 0 else []) + ["apt-get", "update", "-q"])
-            package = self.kernel_package()
+            package = self.kernel_package(metapackage)
         run(["apt-get", "download", "-q", package], cwd=folder)
         [archive] = glob.glob(os.path.join(folder, "*.deb"))
         run(["dpkg-deb", "--extract", archive, folder])
         os.remove(archive)
-        shutil.rmtree(os.path.join(folder, "lib"), ignore_errors=True)
+        if not keeps_modules:
+            shutil.rmtree(os.path.join(folder, "lib"), ignore_errors=True)
         kernels = glob.glob(os.path.join(folder, "boot/vmlinuz-*"))
         if not kernels:
             raise BenchError(f"the package {package} holds no boot/vmlinuz-*")
         return kernels[0]
 
+    def add_modules(self, root):
+        """Copies the modules of SHARE_MODULES to /modules/0 and so on."""
+        self.share_linux()
+        os.makedirs(os.path.join(root, "modules"))
+        for number, module in enumerate(SHARE_MODULES):
+            [path] = glob.glob(self.path("linux-share", "lib/modules/*/kernel/**", f"{module}.ko"), recursive=True)
+            shutil.copy(path, os.path.join(root, "modules", str(number)))
+
+    def share(self):
+        """Returns the folder that the guests mount: 50,000 files, two large ones, and a root with python3."""
+        folder = self.path("share")
+        if os.path.exists(os.path.join(folder, "complete")):
+            return folder
+        shutil.rmtree(folder, ignore_errors=True)
+        for number in range(500):
+            directory = os.path.join(folder, "tree", f"d{number % 25}", f"e{number}")
+            os.makedirs(directory)
+            for file in range(100):
+                with open(os.path.join(directory, f"file{file}.c"), "w", encoding="utf-8") as output:
+                    output.write(f"int value_{number}_{file};\n")
+        for name in ("random1", "random16"):
+            with open(os.path.join(folder, name), "wb") as output:
+                for _ in range(16):
+                    output.write(os.urandom(1 << 20))
+        root = os.path.join(folder, "root")
+        python = os.path.realpath("/usr/bin/python3")
+        for path in [python, *self.loaded_by(python)]:
+            self.copy(path, root)
+        os.symlink(os.path.basename(python), root + "/usr/bin/python3")
+        library = f"/usr/lib/{os.path.basename(python)}"
+        shutil.copytree(library, root + library, symlinks=True, ignore=shutil.ignore_patterns("test", "dist-packages"),
+                        ignore_dangling_symlinks=True)
+        with open(os.path.join(folder, "complete"), "w", encoding="utf-8"):
+            pass
+        return folder
+
     @staticmethod
-    def kernel_package():
-        """Returns the package with the kernel that LINUX_PACKAGE stands for."""
-        found = re.search(r"Depends: (linux-image-\S+)", run(["apt-cache", "depends", LINUX_PACKAGE]))
+    def kernel_package(metapackage):
+        """Returns the package with the kernel that a metapackage stands for."""
+        found = re.search(r"Depends: (linux-image-\S+)", run(["apt-cache", "depends", metapackage]))
         if not found:
-            raise BenchError(f"apt-cache knows no kernel that {LINUX_PACKAGE} depends on")
+            raise BenchError(f"apt-cache knows no kernel that {metapackage} depends on")
         return found.group(1)

@@ -78,6 +78,38 @@ MICROBENCH = {
     "fork+exit+wait": ("ns/op", Ratio(0.25)),
 }
 
+#: The lines of processbench.c.
+PROCESSBENCH = {
+    "vfork+exec static": ("us/op", Ratio(0.50)),
+    "posix_spawn dynamic": ("us/op", Ratio(0.50)),
+    "fork, 500 MB resident": ("us/op", Ratio(0.50)),
+    "process switch": ("ns/op", Ratio(0.50)),
+    "signal and return": ("ns/op", Ratio(0.50)),
+    "futex wake to wake": ("ns/op", Ratio(0.50)),
+    "fault storm, 8 threads": ("ns/page", Ratio(0.50)),
+    "shell loop of 500 true": ("ms", Ratio(0.50)),
+    "make -j2 of a project": ("ms", Ratio(0.50)),
+}
+
+#: The lines of sharebench.c, beside a Linux guest that mounts the same share with its default cache and with cache=loose;
+#: the goals of the second kind stand in the second column.
+SHAREBENCH = {
+    "9p stat": ("us/op", Ratio(0.30), None),
+    "9p fstat": ("us/op", Ratio(0.02), None),
+    "9p open+close": ("us/op", Ratio(0.35), None),
+    "9p create+unlink": ("us/op", Ratio(0.50), None),
+    "9p pread 4K": ("us/op", Ratio(0.03), None),
+    "9p write 64K": ("MB/s", Ratio(2, at_least=True), None),
+    "9p read 64K": ("MB/s", Ratio(3, at_least=True), None),
+    "9p mmap fault": ("us/page", Ratio(0.02), None),
+    "9p find, cold": ("ms", Ratio(0.50), Ratio(0.50)),
+    "9p find, warm": ("ms", Ratio(0.50), Ratio(0.50)),
+    "9p python3, cold": ("ms", Ratio(0.50), Ratio(0.50)),
+    "9p python3, warm": ("ms", Ratio(0.50), Ratio(0.50)),
+    "9p random 4K, depth 1": ("us/op", Ratio(0.50), Ratio(0.50)),
+    "9p random 4K, depth 16": ("us/op", Ratio(0.50), Ratio(0.50)),
+}
+
 #: QEMU's start until the line "hello" is read: (machine, program) to the goal, in milliseconds.
 BOOT = {
     ("microvm", "hello-static"): Floor(factor=2),

@@ -75,6 +75,8 @@ class Guest:
     #: The program and its arguments, one string.
     program: str = ""
     parameters: str = ""
+    #: A folder of the host that the guest gets as the 9P share fs0.
+    share: str | None = None
 
     def command(self):
         """Returns QEMU's command line."""
@@ -87,6 +89,9 @@ class Guest:
         ]
         if self.kernel.takes_initrd:
             command += ["-initrd", self.initrd, "-append", line]
+        if self.share:
+            command += ["-fsdev", f"local,id=fs0,path={self.share},security_model=none,multidevs=remap",
+                        "-device", "virtio-9p-pci,fsdev=fs0,mount_tag=fs0"]
         return command
 
     def run(self, timeout, line=None):

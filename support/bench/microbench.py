@@ -1,4 +1,4 @@
-"""Reads what microbench.c prints."""
+"""Reads what microbench.c prints, and the programs of its kind."""
 
 import re
 
@@ -17,6 +17,6 @@ def parse(output):
     return figures, skipped
 
 
-def is_complete(output):
+def is_complete(output, program="microbench"):
     """Tells whether the program came to its end."""
-    return b"microbench: done" in output
+    return f"{program}: done".encode() in output

@@ -29,12 +29,16 @@ class MicrobenchTests(unittest.TestCase):
         self.assertTrue(microbench.is_complete(OUTPUT))
 
     def test_every_goal_names_a_line_of_the_program(self):
-        with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "microbench.c"), encoding="utf-8") as file:
-            source = file.read()
-        for line, (unit, _) in goals.MICROBENCH.items():
-            self.assertIn(f'"{line}"', source)
-            self.assertIn(f'"{unit}"', source)
-            self.assertLessEqual(len(line), microbench.NAME_WIDTH)
+        folder = os.path.dirname(os.path.abspath(__file__))
+        for name, lines in (("microbench", goals.MICROBENCH), ("processbench", goals.PROCESSBENCH),
+                            ("sharebench", {line: row[:2] for line, row in goals.SHAREBENCH.items()})):
+            with open(os.path.join(folder, f"{name}.c"), encoding="utf-8") as file:
+                source = file.read()
+            self.assertIn(f'"{name}: done"', source)
+            for line, (unit, _) in lines.items():
+                self.assertIn(f'"{line}"', source)
+                self.assertIn(f'"{unit}"', source)
+                self.assertLessEqual(len(line), microbench.NAME_WIDTH)
 
 
 class GoalTests(unittest.TestCase):

@@ -1,0 +1,2 @@
+// The program that starts and ends.
+int main(void) { return 0; }
