@@ -121,12 +121,13 @@ public final class FrameAllocator {
     return PageFrame(number: number)
   }
 
-  /// Takes a block of frames that will be counted and given back one by one.
+  /// Takes the frames of a large page. The run has one reference; see `retainRun`.
   ///
   /// - Throws: `ENOMEM`.
-  public func allocateRun(order: Int, _ purpose: Purpose) throws(Errno) -> PageFrame {
-    let block = try allocateBlock(order: order, purpose)
-    for i in 0..<(UInt32(1) << UInt32(order)) { setRecord(block.number + i, Record(count: 1, state: .allocated)) }
+  public func allocateRun(_ purpose: Purpose) throws(Errno) -> PageFrame {
+    let block = try allocateBlock(order: 9, purpose)
+    for number in block.number..<block.number + 512 { setRecord(number, Record(count: 1, state: .allocated)) }
+    setRecord(block.number, Record(next: 1, count: 1, state: .allocated))
     return block
   }
 
@@ -190,26 +191,24 @@ public final class FrameAllocator {
     return r.state != .allocated || r.count > 1
   }
 
-  // MARK: Runs that are mapped as one page
+  // MARK: Runs that are mapped as large pages
 
-  private func countLocation(_ frame: UInt32) -> UInt { records &+ UInt(frame) &* 16 &+ 8 }
+  // The record of a run's first frame counts in `next` those who hold the run as a whole; together they have one reference
+  // to each of its frames. So fork(2) shares a large page in one step.
 
-  /// As `retain` for each of the `1 << order` frames from `first` on, which somebody holds.
-  @_optimize(speed)
-  public func retainRun(_ first: PageFrame, order: UInt) {
-    var at = countLocation(first.number)
-    let end = at &+ 16 << order
-    while at != end {
-      PhysicalMemory.store(PhysicalMemory.load(UInt32.self, at: at) &+ 1, at: at)
-      at &+= 16
-    }
+  /// Takes another reference to a run.
+  public func retainRun(_ first: PageFrame) {
+    var r = record(first.number)
+    r.next &+= 1
+    setRecord(first.number, r)
   }
 
-  /// Whether somebody else holds a part of a run too.
+  /// Whether somebody else holds a run, or a frame of it, too.
   @_optimize(speed)
-  public func isRunShared(_ first: PageFrame, order: UInt) -> Bool {
-    var at = countLocation(first.number)
-    let end = at &+ 16 << order
+  public func isRunShared(_ first: PageFrame) -> Bool {
+    if record(first.number).next != 1 { return true }
+    var at = records &+ UInt(first.number) &* 16 &+ 8
+    let end = at &+ 16 * 512
     while at != end {
       if PhysicalMemory.load(UInt32.self, at: at) != 1 { return true }
       at &+= 16
@@ -217,17 +216,27 @@ public final class FrameAllocator {
     return false
   }
 
-  /// As `release` for each frame of a run, which is aligned to its size.
-  @_optimize(speed)
-  public func releaseRun(_ first: PageFrame, order: UInt) {
-    if !isRunShared(first, order: order) {
-      freeBlock(first.number, Int(order))
+  /// Drops a reference to a run. Frames that nobody holds then go back, as one block where they can.
+  public func releaseRun(_ first: PageFrame) {
+    if !isRunShared(first) {
+      freeBlock(first.number, 9)
       return
     }
-    for number in first.number..<first.number + 1 << UInt32(order) {
-      let at = countLocation(number)
-      let count = PhysicalMemory.load(UInt32.self, at: at)
-      if count > 1 { PhysicalMemory.store(count &- 1, at: at) } else { release(PageFrame(number: number)) }
+    var r = record(first.number)
+    r.next &-= 1
+    setRecord(first.number, r)
+    if r.next == 0 {
+      for number in first.number..<first.number + 512 { release(PageFrame(number: number)) }
+    }
+  }
+
+  /// Makes a reference to a run one to each of its frames.
+  public func splitRun(_ first: PageFrame) {
+    var r = record(first.number)
+    r.next &-= 1
+    setRecord(first.number, r)
+    if r.next > 0 {
+      for number in first.number..<first.number + 512 { retain(PageFrame(number: number)) }
     }
   }
 

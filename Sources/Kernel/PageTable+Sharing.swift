@@ -27,7 +27,7 @@ extension PageTable {
       }
       below.rawValue &= ~PageTableEntry.Flags.writable.rawValue
       if below.has(.large) {
-        frames.retainRun(below.frame, order: 9)
+        frames.retainRun(below.frame)
       } else {
         below.rawValue |= PageTableEntry.Flags.sharedTable.rawValue
         frames.retain(below.frame)

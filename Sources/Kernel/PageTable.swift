@@ -264,7 +264,7 @@ public struct PageTable: BitwiseCopyable, Sendable {
     let entry = PhysicalMemory.load(PageTableEntry.self, at: location)
     guard entry.isMapped else { return }
     if entry.has(.large) {
-      frames.releaseRun(entry.frame, order: 9)
+      frames.releaseRun(entry.frame)
       return
     }
     if level > 0 || !entry.has(.sharedTable) || !frames.isShared(entry.frame) {

@@ -143,7 +143,7 @@ extension AddressSpace {
 
   /// Lets a large page be written that no other process has any part of; false if one has.
   private func makeLargeWritable(_ page: UInt, _ entry: PageTableEntry) -> Bool {
-    if frames.isRunShared(entry.frame, order: 9) { return false }
+    if frames.isRunShared(entry.frame) { return false }
     guard let location = table.entryLocation(page, level: 1) else { return false }
     PhysicalMemory.store(PageTableEntry(entry.physical, entry.flags.union([.writable, .dirty])), at: location)
     CPU.invalidate(page)
@@ -196,7 +196,7 @@ extension AddressSpace {
     let location = try table.makeEntryLocation(start, level: 1, frames)
     let entry = PhysicalMemory.load(PageTableEntry.self, at: location)
     if entry.isMapped { return false }
-    guard let run = try? frames.allocateRun(order: 9, .user) else { return false }
+    guard let run = try? frames.allocateRun(.user) else { return false }
     PhysicalMemory.zero(run.physical, count: largePageSize)
     PhysicalMemory.store(PageTableEntry(run.physical, flags(area, writable: true).union(.large)), at: location)
     countResident(512)
@@ -211,6 +211,7 @@ extension AddressSpace {
     let entry = PhysicalMemory.load(PageTableEntry.self, at: location)
     guard entry.isMapped, entry.has(.large) else { return }
     let leaf = try frames.allocate(.kernel)
+    frames.splitRun(entry.frame)
     let base = entry.physical
     var flags = entry.flags
     flags.remove(.large)

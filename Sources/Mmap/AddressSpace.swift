@@ -327,7 +327,7 @@ public final class AddressSpace {
           dropped += 1
         }
       } else {
-        frames.releaseRun(entry.frame, order: 9)
+        frames.releaseRun(entry.frame)
         dropped += 512
       }
       flush.add(address)
@@ -673,6 +673,10 @@ public final class AddressSpace {
           // A large page moves as small ones: the target need not be aligned alike.
           var flags = entry.flags
           flags.remove(.large)
+          // After these nothing can fail.
+          _ = try table.makeEntryLocation(target, frames)
+          _ = try table.makeEntryLocation(target + 511 * 4096, frames)
+          frames.splitRun(entry.frame)
           for i in 0..<UInt(512) {
             try table.map(target + i * 4096, PageTableEntry(entry.physical + i * 4096, flags), frames)
           }
