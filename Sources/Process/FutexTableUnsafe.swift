@@ -78,8 +78,8 @@ public struct FutexKey: Equatable {
 
   private func append(_ thread: Thread) {
     thread.futexWait.isQueued = true
-    unsafe thread.futexWait.next = nil
     // SAFETY: the lists name threads that sleep; see above.
+    unsafe thread.futexWait.next = nil
     let bucket = unsafe bucket(thread.futexWait.key)
     let last = unsafe bucket.pointee.last
     let new = unsafe Unmanaged.passUnretained(thread)
