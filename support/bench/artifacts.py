@@ -34,9 +34,9 @@ PROGRAMS = {
 #: is the runtimes' tests'.
 COMPANIONS = {
     "processbench": {
-        "programs": ["/bin/dash", "/bin/true", "/bin/cp", "/usr/bin/make", "/usr/bin/gcc", "/usr/bin/as", "/usr/bin/ld"],
+        "programs": ["/bin/dash", "/bin/true", "/bin/cp", "/bin/cat", "/usr/bin/make", "/usr/bin/gcc", "/usr/bin/as", "/usr/bin/ld"],
         "files": ["/usr/include/*.h", "/usr/include/x86_64-linux-gnu/bits/**/*.h",
-                  "/usr/include/x86_64-linux-gnu/sys/cdefs.h", "/usr/include/x86_64-linux-gnu/gnu/*.h",
+                  "/usr/include/x86_64-linux-gnu/sys/*.h", "/usr/include/x86_64-linux-gnu/gnu/*.h",
                   "/usr/lib/gcc/x86_64-linux-gnu/*/cc1", "/usr/lib/gcc/x86_64-linux-gnu/*/collect2",
                   "/usr/lib/gcc/x86_64-linux-gnu/*/crt*.o", "/usr/lib/gcc/x86_64-linux-gnu/*/libgcc*.a",
                   "/usr/lib/gcc/x86_64-linux-gnu/*/libgcc_s.so", "/usr/lib/gcc/x86_64-linux-gnu/*/include/std*.h",
