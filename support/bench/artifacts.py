@@ -30,16 +30,18 @@ PROGRAMS = {
     "nop-dynamic": ("nop.c", []),
 }
 
-#: What processbench runs besides: programs of the machine, where they go, and what they read. The project that it builds
-#: is the runtimes' tests'.
+#: What the programs run besides: programs of the machine, the files that those read, links, and folders of the
+#: repository. The project that processbench builds is the runtimes' tests'.
 COMPANIONS = {
     "processbench": {
-        "programs": ["/bin/dash", "/bin/true", "/bin/cp", "/bin/cat", "/usr/bin/make", "/usr/bin/gcc", "/usr/bin/as", "/usr/bin/ld"],
+        "programs": ["/bin/dash", "/bin/true", "/bin/cp", "/bin/cat", "/usr/bin/make", "/usr/bin/gcc", "/usr/bin/as",
+                     "/usr/bin/ld"],
         "files": ["/usr/include/*.h", "/usr/include/x86_64-linux-gnu/bits/**/*.h",
                   "/usr/include/x86_64-linux-gnu/sys/*.h", "/usr/include/x86_64-linux-gnu/gnu/*.h",
                   "/usr/lib/gcc/x86_64-linux-gnu/*/cc1", "/usr/lib/gcc/x86_64-linux-gnu/*/collect2",
                   "/usr/lib/gcc/x86_64-linux-gnu/*/crt*.o", "/usr/lib/gcc/x86_64-linux-gnu/*/libgcc*.a",
-                  "/usr/lib/gcc/x86_64-linux-gnu/*/libgcc_s.so", "/usr/lib/gcc/x86_64-linux-gnu/*/include/std*.h",
+                  "/usr/lib/gcc/x86_64-linux-gnu/*/libgcc_s.so", "/usr/lib/gcc/x86_64-linux-gnu/*/liblto_plugin.so",
+                  "/usr/lib/gcc/x86_64-linux-gnu/*/include/std*.h",
                   "/usr/lib/x86_64-linux-gnu/*crt*.o", "/usr/lib/x86_64-linux-gnu/libc.so",
                   "/usr/lib/x86_64-linux-gnu/libc_nonshared.a", "/usr/lib/x86_64-linux-gnu/libgcc_s.so.1"],
         "links": {"/bin/sh": "dash", "/usr/bin/cc": "gcc", "/usr/bin/sh": "/bin/dash"},
@@ -104,7 +106,7 @@ class Artifacts:
         target = self.path(name + ".cpio")
         sources = {program: self.program(program) for program in programs}
         packer = os.path.join(REPOSITORY, "support/mkinitrd")
-        if not is_older(target, packer, *sources.values()):
+        if not is_older(target, packer, __file__, *sources.values()):
             return target
         root = self.path("root-" + name)
         shutil.rmtree(root, ignore_errors=True)

@@ -91,8 +91,8 @@ PROCESSBENCH = {
     "make -j2 of a project": ("ms", Ratio(0.50)),
 }
 
-#: The lines of sharebench.c, beside a Linux guest that mounts the same share with its default cache and with cache=loose;
-#: the goals of the second kind stand in the second column.
+#: The lines of sharebench.c, beside a Linux guest that mounts the same share with its default cache, and (second goal)
+#: with cache=loose.
 SHAREBENCH = {
     "9p stat": ("us/op", Ratio(0.30), None),
     "9p fstat": ("us/op", Ratio(0.02), None),
