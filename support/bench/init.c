@@ -1,6 +1,7 @@
-// The Linux guest's init: mounts /proc, /dev and /tmp, loads the modules that lie in /modules and mounts the 9P share with
-// the options of the environment's SHARE if that is set, runs the program that its arguments name (Linux hands it what
-// follows `--` on the kernel's command line), and powers off through QEMU's isa-debug-exit with the program's status.
+// The Linux guest's init: mounts /proc, /dev and /tmp, loads the modules that lie in /modules and mounts the 9P share
+// with the options of the environment's SHARE if that is set, runs the program that its arguments name (Linux hands it
+// what follows `--` on the kernel's command line), and powers off through QEMU's isa-debug-exit with the program's
+// status.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

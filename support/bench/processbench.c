@@ -1,5 +1,5 @@
-// Processes, signals, futexes and faults: one figure a line, in the form of microbench.c. The programs that it starts lie
-// beside it in /bin; the shell loop and the build are left out where /bin/dash or /usr/bin/make is missing.
+// Processes, signals, futexes and faults: one figure a line, in the form of microbench.c. The programs that it starts
+// lie beside it in /bin; the shell loop and the build are left out where /bin/dash or /usr/bin/make is missing.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
-// Files of a 9P share, mounted at /share: one figure a line, in the form of microbench.c. The host has made what is read:
-// a tree of many files, a large file for each of the parallel reads, a root with python3 in it.
+// Files of a 9P share, mounted at /share: one figure a line, in the form of microbench.c. The host has made what is
+// read: a tree of many files, a large file for each of the parallel reads, a root with python3 in it.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
