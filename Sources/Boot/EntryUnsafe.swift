@@ -22,6 +22,7 @@ nonisolated(unsafe) private var syscalls: Unmanaged<SyscallTable>?
   unsafe heap.start(at: Image.earlyHeap.address, count: Image.earlyHeap.count)
   CPU.initialize(faultStackTop: Image.faultStackTop)
   let made = Machine(information, kind == 0 ? .pvh : .linux) { allocator in unsafe heap.attach(allocator) }
+  unsafe heap.map(in: made.kernelTable)
   unsafe machine = made
   unsafe syscalls = Unmanaged.passRetained(SyscallTable())
   made.run()

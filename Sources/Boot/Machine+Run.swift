@@ -83,7 +83,7 @@ extension Machine {
     mount([UInt8]("/sys"), context) { () throws(Errno) in
       SysFileSystem(environment, machine: machineFiles)
     }
-    let files = FileDescriptorTable()
+    let files = FileDescriptorTable(frames)
     openConsole(console, files, context)
 
     let environmentVariables = parameters.environment

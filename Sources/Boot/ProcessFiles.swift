@@ -46,6 +46,9 @@ final class ProcessFile: ProcessInformation {
     get { process.attributes.oomScoreAdjustment }
     set { process.attributes.oomScoreAdjustment = newValue }
   }
+  var oomScore: Int {
+    process.memoryBadness.map { max((1000 + $0 * 1000 / process.system.frames.totalFrames) * 2 / 3, 0) } ?? 0
+  }
 
   func commandLine() -> [UInt8] { strings(process.argumentStrings) }
   func environmentStrings() -> [UInt8] { strings(process.environmentStrings) }
@@ -112,6 +115,9 @@ final class ProcessFile: ProcessInformation {
     result.virtualSize = UInt64(memory.totalPages) << UInt64(pageShift)
     result.peakVirtualSize = result.virtualSize
     result.residentSize = UInt64(memory.residentPages * pageSize)
+    if process.exitStatus == nil {
+      result.pageTableSize = UInt64(memory.table.tableCount(memory.frames) * pageSize)
+    }
     result.peakResidentSize = UInt64(memory.peakResidentPages * pageSize)
     memory.forEachArea { area in
       let length = UInt64(area.length)

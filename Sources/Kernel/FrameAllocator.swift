@@ -49,6 +49,11 @@ public final class FrameAllocator {
   /// how many. It does not sleep, and takes frames that the program has mapped only when it is told so: then the caller
   /// relies on no frame that it has not retained.
   public var reclaimer: ((_ count: Int, _ takesMapped: Bool) -> Int)?
+  /// Ends a program, as nothing else gives frames back. It may sleep; true when the caller may try again.
+  public var lastResort: (() -> Bool)?
+  /// Whether the kernel has used up half of its reserve: a program has to end before the next call, as the kernel's own
+  /// objects cannot be refused one by one.
+  public var isExhausted: Bool { freeFrames < reserve / 2 }
 
   /// Makes an allocator without frames whose records lie at physical address `records`, for frames below `frameLimit`.
   public init(records: UInt, frameLimit: UInt32) {
@@ -88,7 +93,7 @@ public final class FrameAllocator {
   ///
   /// - Throws: `ENOMEM`.
   public func allocate(_ purpose: Purpose, zeroed: Bool = false) throws(Errno) -> PageFrame {
-    if purpose == .user, freeFrames <= reserve, !reclaim(1) { throw .ENOMEM }
+    if freeFrames <= reserve { try takeFromReserve(1, purpose) }
     let number: UInt32
     if recent != 0 {
       number = recent
@@ -109,7 +114,7 @@ public final class FrameAllocator {
   /// - Throws: `ENOMEM`.
   public func allocateBlock(order: Int, _ purpose: Purpose = .kernel) throws(Errno) -> PageFrame {
     if order > Self.highestOrder { throw .ENOMEM }
-    if purpose == .user, freeFrames <= reserve + (1 << order), !reclaim(1 << order) { throw .ENOMEM }
+    if freeFrames <= reserve + (1 << order) { try takeFromReserve(1 << order, purpose) }
     let number: UInt32
     if let taken = try? takeBlock(order: order) {
       number = taken
@@ -131,11 +136,25 @@ public final class FrameAllocator {
     return block
   }
 
-  /// Asks whoever keeps frames that can be had again, and returns whether `count` are there now.
-  private func reclaim(_ count: Int) -> Bool {
+  /// Whether the kernel may take `bytes` for objects of the program's choice and still have its reserve.
+  public func hasRoom(forBytes bytes: Int) -> Bool {
+    let count = bytes / pageSize
+    if freeFrames <= reserve + count { _ = reclaimer?(count + Self.reclaimBatch, true) }
+    return freeFrames > reserve + count
+  }
+
+  /// Lets the kernel have some of the reserve. For the program, asks whoever keeps frames that can be had again.
+  ///
+  /// - Throws: `ENOMEM` when there are still not `count` for the program.
+  @inline(never)
+  private func takeFromReserve(_ count: Int, _ purpose: Purpose) throws(Errno) {
+    if purpose == .kernel {
+      if isExhausted { CPU.exitWork = true }
+      return
+    }
     // More than what is missing, so that the search is not made for each frame.
     _ = reclaimer?(count + Self.reclaimBatch, false)
-    return freeFrames > reserve + count
+    if freeFrames <= reserve + count { throw .ENOMEM }
   }
   private static var reclaimBatch: Int { 64 }
   /// The part of a frame that is in use, in a unit of the holder's choice: what page tables note of their entries. Empty

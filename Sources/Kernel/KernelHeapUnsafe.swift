@@ -1,7 +1,8 @@
 internal import LinuxABI
 internal import Platform
 
-/// The kernel heap behind Swift's allocations: slabs of one frame for sizes up to 2048 bytes, blocks of frames above.
+/// The kernel heap behind Swift's allocations: slabs of one frame for sizes up to 2048 bytes, blocks of frames above,
+/// in a row where there are such.
 /// Before the frames are known it hands out a small static area that is never given back.
 ///
 /// An object's size class stands in its frame's record, so `free` needs no header in front of the object.
@@ -28,6 +29,8 @@ internal import Platform
       UInt32, UInt32, UInt32, UInt32, UInt32, UInt32
     ) = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
   private var frames: Unmanaged<FrameAllocator>?
+  private var table: PageTable?
+  private var mapped = MappedBlocks()
   private var early: UInt = 0
   private var earlyEnd: UInt = 0
   /// Frames that the heap holds.
@@ -56,6 +59,9 @@ internal import Platform
       frameCount += 1
     }
   }
+
+  /// From here on a large block may be mapped in `table` when its frames do not lie in a row.
+  public mutating func map(in table: PageTable) { self.table = table }
 
   /// The last object of a class that was given back, if any.
   @inline(__always)
@@ -151,7 +157,12 @@ internal import Platform
   private mutating func allocateLarge(_ count: Int, _ allocator: FrameAllocator) -> UnsafeMutableRawPointer? {
     let pages = (count + pageSize - 1) >> Int(pageShift)
     let order = pages <= 1 ? 0 : Int.bitWidth - (pages - 1).leadingZeroBitCount
-    guard let frame = try? allocator.allocateBlock(order: order) else { return nil }
+    guard let frame = try? allocator.allocateBlock(order: order) else {
+      guard let table, let start = mapped.allocate(pages, table, allocator) else { return nil }
+      frameCount += pages
+      // SAFETY: the block is mapped, for the caller alone.
+      return unsafe UnsafeMutableRawPointer(bitPattern: start)
+    }
     frameCount += 1 << order
     // SAFETY: the block has just been allocated.
     return unsafe PhysicalMemory.pointer(frame.physical)
@@ -178,6 +189,12 @@ internal import Platform
     let address = UInt(bitPattern: pointer)
     // SAFETY: see `attach`.
     guard let frames = unsafe frames else { return }
+    if address >= AddressLayout.heapBase, address < AddressLayout.deviceBase {
+      guard let table else { return }
+      // SAFETY: see `attach`.
+      frameCount -= unsafe frames._withUnsafeGuaranteedRef { mapped.free(address, table, $0) }
+      return
+    }
     let physical = address - AddressLayout.kernelBase
     let number = UInt32(truncatingIfNeeded: physical >> pageShift)
     // SAFETY: see `attach`.

@@ -54,7 +54,7 @@ public final class KernelStacks {
 
   /// Whether a fault at this address is a stack that ran over.
   public static func isGuard(_ address: UInt) -> Bool {
-    guard address >= AddressLayout.stackBase, address < AddressLayout.deviceBase else { return false }
+    guard address >= AddressLayout.stackBase, address < AddressLayout.heapBase else { return false }
     let offset = (address - AddressLayout.stackBase) % (slotPages * UInt(pageSize))
     return offset < (slotPages - UInt(Task.stackPages)) * UInt(pageSize)
   }

@@ -254,6 +254,19 @@ public struct PageTable: BitwiseCopyable, Sendable {
     }
   }
 
+  /// Frames of the tables below the root that map the program's half, those shared with other page tables among them.
+  public func tableCount(_ frames: FrameAllocator) -> Int {
+    func count(below table: UInt, level: UInt) -> Int {
+      var result = 0
+      Self.forEachEntry(table, frames) { _, entry in
+        if entry.has(.large) { return }
+        result += level > 1 ? 1 + count(below: entry.physical, level: level - 1) : 1
+      }
+      return result
+    }
+    return count(below: root, level: 3)
+  }
+
   /// Gives back everything in the program's half, frames and tables, and the root.
   public func destroy(_ frames: FrameAllocator) {
     Self.forEachEntry(root, frames) { location, _ in release(location, level: 2, frames) }

@@ -21,7 +21,7 @@ public enum FaultOutcome {
   case accessError
   /// The page lies beyond the end of the mapped file: SIGBUS, BUS_ADRERR.
   case beyondEnd
-  /// No frame is left.
+  /// No frame is left, and the program that wanted one ends for it.
   case outOfMemory
 }
 
@@ -38,8 +38,9 @@ extension AddressSpace {
     while true {
       guard let outcome = tryFault(address, access) else { continue }
       // Pages of files that the program has mapped can be had again.
-      if case .outOfMemory = outcome, let reclaimer = frames.reclaimer, reclaimer(64, true) > 0 { continue }
-      return outcome
+      guard case .outOfMemory = outcome else { return outcome }
+      if let reclaimer = frames.reclaimer, reclaimer(64, true) > 0 { continue }
+      guard let lastResort = frames.lastResort, lastResort() else { return outcome }
     }
   }
 
@@ -72,7 +73,8 @@ extension AddressSpace {
         return .resolved
       }
     } catch {
-      return error == .ENOMEM || error == .ENOSPC ? .outOfMemory : .beyondEnd
+      // A full file system is the program's own affair, unless it is full because memory is.
+      return error == .ENOMEM || error == .ENOSPC && frames.freeFrames <= frames.reserve ? .outOfMemory : .beyondEnd
     }
   }
 

@@ -41,8 +41,14 @@ public final class AddressSpace {
   public let table: PageTable
   public private(set) var layout: AddressLayoutPlan
   private let zeroFrame: PageFrame
+  /// What the kernel keeps for an area, about.
+  private static var bytesOfArea: Int { 192 }
   var areas = OrderedMap<MemoryArea>()
+  public var areaCount: Int { areas.count }
   private var lastFound: MemoryArea?
+  /// Where `findFree` looks first, and an upper bound of the holes between there and the top.
+  private var searchCeiling = UInt.max
+  private var longestHoleSkipped: UInt = 0
 
   /// Pages of the program's memory that have a frame of their own or of a cache.
   public internal(set) var residentPages = 0
@@ -99,6 +105,7 @@ public final class AddressSpace {
   ///
   /// - Throws: `ENOMEM`.
   public init(forkOf parent: AddressSpace) throws(Errno) {
+    guard parent.frames.hasRoom(forBytes: parent.areas.count * Self.bytesOfArea) else { throw .ENOMEM }
     frames = parent.frames
     zeroFrame = parent.zeroFrame
     layout = parent.layout
@@ -185,7 +192,13 @@ public final class AddressSpace {
   /// A free range of `length` bytes whose start is a multiple of `alignment`: the highest below `mmapTop`, else the
   /// lowest above it.
   func findFree(_ length: UInt, alignment: UInt = 4096, below limit: UInt? = nil) -> UInt? {
-    let top = limit ?? layout.mmapTop
+    // No hole above where the last one was found is long enough: the search goes on there.
+    let continues = limit == nil && length > longestHoleSkipped
+    if limit == nil, !continues {
+      searchCeiling = .max
+      longestHoleSkipped = 0
+    }
+    let top = min(limit ?? layout.mmapTop, continues ? searchCeiling : .max)
     var ceiling = top
     var position = areas.last(atMost: top - 1)
     while true {
@@ -193,8 +206,12 @@ public final class AddressSpace {
       let floor = position.map { areas[$0].end } ?? Self.minimumAddress
       if ceiling >= floor, ceiling - floor >= length {
         let start = (ceiling - length) & ~(alignment - 1)
-        if start >= max(floor, Self.minimumAddress) { return start }
+        if start >= max(floor, Self.minimumAddress) {
+          if limit == nil { searchCeiling = ceiling }
+          return start
+        }
       }
+      if limit == nil, ceiling > floor { longestHoleSkipped = max(longestHoleSkipped, ceiling - floor) }
       guard let at = position else { break }
       let area = areas[at]
       let gap = area.growsDown ? Self.stackGuardGap : 0
@@ -202,6 +219,10 @@ public final class AddressSpace {
       position = areas.position(before: at)
     }
     if limit != nil { return nil }
+    if continues {
+      longestHoleSkipped = .max
+      return findFree(length, alignment: alignment)
+    }
     var floor = top
     var next = areas.first(above: top - 1)
     if let below = areas.last(atMost: top - 1) { floor = max(floor, areas[below].end) }
@@ -300,6 +321,7 @@ public final class AddressSpace {
     // Tables that no area needs any more.
     let floor = areas.last(atMost: start).map { areas[$0].end } ?? 0
     let ceiling = areas.first(above: start).map { areas[$0].start } ?? AddressLayoutPlan.userEnd
+    longestHoleSkipped = max(longestHoleSkipped, ceiling - floor)
     if ceiling - floor >= UInt(largePageSize) {
       table.releaseTables(
         max(floor, start & ~UInt(largePageSize - 1)),
@@ -796,7 +818,10 @@ public final class AddressSpace {
       self.area(at: from)?.isLocked = locked
     }
     merge(start, end)
-    if locked, !onFault { populate(start, end, write: false) }
+    guard locked, !onFault else { return }
+    try forEachPart(start, end) { area, from, to throws(Errno) in
+      populate(from, to, write: area.protection.contains(.PROT_WRITE) && !area.isShared)
+    }
   }
 
   /// Locks or unlocks every area. See mlockall(2).

@@ -16,6 +16,8 @@ public enum AddressLayout {
   public static var kernelBase: UInt { 0x7f80_0000_0000 }
   /// Kernel stacks, each above an unmapped guard page.
   public static var stackBase: UInt { 0x7fc0_0000_0000 }
+  /// Large blocks of the kernel heap whose frames do not lie in a row.
+  public static var heapBase: UInt { 0x7fd0_0000_0000 }
   /// Uncached device registers.
   public static var deviceBase: UInt { 0x7fe0_0000_0000 }
   /// Index of the kernel's entry in a top-level page table.

@@ -293,7 +293,9 @@ final class ProcProcessText: ProcText {
     case .smaps: ProcessReport.maps(process, proc.processes.currentRoot, details: true, &text)
     case .mounts: MountReport.mounts(proc.namespace, process.fileSystem.root, &text)
     case .mountinfo: MountReport.information(proc.namespace, process.fileSystem.root, &text)
-    case .oomScore: text.append("0\n")
+    case .oomScore:
+      text.append(decimal: process.oomScore)
+      text.append("\n")
     case .oomScoreAdj:
       text.append(decimal: process.oomScoreAdjustment)
       text.append("\n")

@@ -39,6 +39,8 @@ public protocol ProcessInformation: AnyObject {
   func setName(_ name: [UInt8], ofThread tid: Int32)
   /// -1000 to 1000.
   var oomScoreAdjustment: Int { get set }
+  /// /proc/PID/oom_score, 0 to 2000.
+  var oomScore: Int { get }
 }
 
 /// The figures of a process or thread. Memory is in bytes, times are in nanoseconds.

@@ -78,6 +78,7 @@ public final class System {
     scheduler.sample = { Thread.withCurrent { $0.sample() } }
     sockets = SocketNamespace(frames) { SocketCaller(Thread.currentThread) }
     ipc = IPCNamespace(frames, clock) { Thread.currentThread.process.pid }
+    frames.lastResort = { [self] in relieveMemory() }
   }
 
   /// pid_max: numbers stay below it.

@@ -142,7 +142,7 @@ extension Thread {
   private func makeProcess(_ request: CloneRequest) throws(Errno) -> UserProcess {
     let flags = request.flags
     let memory = flags.contains(.CLONE_VM) ? process.memory : try AddressSpace(forkOf: process.memory)
-    let files = flags.contains(.CLONE_FILES) ? process.files : FileDescriptorTable(copying: process.files)
+    let files = flags.contains(.CLONE_FILES) ? process.files : try FileDescriptorTable(copying: process.files)
     if flags.contains(.CLONE_FILES) { files.join() }
     let fileSystem =
       flags.contains(.CLONE_FS) ? process.fileSystem : FileSystemContext(copying: process.fileSystem)

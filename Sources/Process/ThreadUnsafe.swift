@@ -105,7 +105,10 @@ public final class Thread: Task {
   public var cpuTime: UInt64 { runTime }
 
   /// Whether something waits for this thread to leave the kernel.
-  var hasExitWork: Bool { hasInterrupt || isKilled || endRequest != nil || process.pendingExit != nil }
+  var hasExitWork: Bool { hasInterrupt || hasBeenKilled }
+
+  /// Whether the thread is to end before it next runs the program.
+  var hasBeenKilled: Bool { isKilled || endRequest != nil || process.pendingExit != nil }
 
   /// Makes the thread look at its signals and at its process's state before it next runs the program.
   func requestExitWork() {
@@ -154,6 +157,7 @@ public final class Thread: Task {
         continue
       }
       scheduler.preempt()
+      if process.system.frames.isExhausted { process.system.relieveExhaustion() }
       if wasSwitched, needsSequenceCheck { restartSequence() }
       if !hasExitWork {
         wasSwitched = false

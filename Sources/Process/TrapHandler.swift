@@ -70,9 +70,7 @@ extension Thread {
         note(ExceptionVector.pageFault, error, UInt64(address))
         force(.fault(.SIGBUS, code: SignalCode.BUS_ADRERR, address: UInt64(address)))
         return
-      case .outOfMemory:
-        process.system.outOfMemory()
-        return
+      case .outOfMemory: return
       }
     }
     note(ExceptionVector.pageFault, error, UInt64(address))
@@ -121,29 +119,5 @@ enum FloatingPointFault {
     if exceptions & 0x12 != 0 { return SignalCode.FPE_FLTUND }
     if exceptions & 0x20 != 0 { return SignalCode.FPE_FLTRES }
     return nil
-  }
-}
-
-extension System {
-  /// Kills the process that uses the most memory, with a message: user memory is used up.
-  func outOfMemory() {
-    var victim: UserProcess?
-    for process in processes where process.exitStatus == nil {
-      if process.memory.residentPages >= victim?.memory.residentPages ?? 0 { victim = process }
-    }
-    // Its end is under way: whoever asked tries again afterwards.
-    guard let victim, victim.pendingExit == nil else { return }
-    log(.error) { line in
-      line.append("out of memory: killed process ")
-      line.append(decimal: Int(victim.pid))
-      line.append(" (")
-      if let thread = victim.threads.first { line.append(bytes: thread.name) }
-      line.append("), ")
-      line.append(decimal: victim.memory.residentPages * (pageSize / 1024))
-      line.append(" KiB resident of ")
-      line.append(decimal: frames.totalFrames * (pageSize / 1024))
-      line.append(" KiB in all")
-    }
-    victim.exitAll(.killed(.SIGKILL))
   }
 }

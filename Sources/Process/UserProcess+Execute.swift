@@ -23,15 +23,17 @@ extension UserProcess {
     } catch {
       throw ExecutionError(error, path)
     }
-    // The point of no return: the other threads end, then nothing fails any more.
-    do throws(Errno) { try endOtherThreads(thread) } catch { throw ExecutionError(error, path) }
+    // The point of no return is where the other threads end: then nothing fails any more.
+    do throws(Errno) {
+      try unshareFiles()
+      try endOtherThreads(thread)
+    } catch { throw ExecutionError(error, path) }
     thread.releaseFutexes()
     memory = loaded.memory
     memory.addressSpaceLimit = UInt(truncatingIfNeeded: limits[ResourceLimits.addressSpace]?.rlim_cur ?? .max)
     if thread.state == .running { memory.activate() }
     returnBorrowedMemory()
     exitSignal = Signal.SIGCHLD.rawValue
-    unshareFiles()
     executable = image.program.file.path
     argumentStrings = loaded.stack.argumentStrings
     environmentStrings = loaded.stack.environmentStrings

@@ -1,5 +1,5 @@
 internal import Kernel
-internal import LinuxABI
+public import LinuxABI
 internal import Mmap
 internal import VFSCore
 
@@ -63,9 +63,11 @@ extension UserProcess {
   }
 
   /// Gives the process a copy of what it has in common with another by CLONE_FILES or CLONE_FS. See unshare(2).
-  public func unshareFiles() {
+  ///
+  /// - Throws: `ENOMEM`.
+  public func unshareFiles() throws(Errno) {
     guard files.isShared else { return }
-    let own = FileDescriptorTable(copying: files)
+    let own = try FileDescriptorTable(copying: files)
     files.leave()
     files = own
   }

@@ -106,7 +106,7 @@ func unshare(_ thread: Thread, _ flags: Flags<CloneFlags>) throws(Errno) -> Int 
   guard known.isSuperset(of: flags) else { throw .EINVAL }
   let process = thread.process
   if process.threads.count > 1, !flags.isDisjoint(with: [.CLONE_VM, .CLONE_SIGHAND, .CLONE_THREAD]) { throw .EINVAL }
-  if flags.contains(.CLONE_FILES) { process.unshareFiles() }
+  if flags.contains(.CLONE_FILES) { try process.unshareFiles() }
   if flags.contains(.CLONE_FS) { process.unshareFileSystem() }
   if flags.contains(.CLONE_SYSVSEM) { thread.leaveSemaphoreUndo() }
   return 0

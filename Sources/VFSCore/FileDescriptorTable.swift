@@ -1,3 +1,4 @@
+public import Kernel
 public import LinuxABI
 
 /// The numbers by which a process, or several with CLONE_FILES, know their open files.
@@ -15,7 +16,13 @@ public final class FileDescriptorTable {
   private var holders = 1
   public var isShared: Bool { holders > 1 }
 
-  public init(limit: Int = 1024) { self.limit = limit }
+  /// Whose reserve a table leaves alone when it grows.
+  private let frames: FrameAllocator?
+
+  public init(_ frames: FrameAllocator? = nil, limit: Int = 1024) {
+    self.frames = frames
+    self.limit = limit
+  }
 
   /// Another process uses this table too.
   public func join() { holders += 1 }
@@ -26,7 +33,11 @@ public final class FileDescriptorTable {
   }
 
   /// A copy that shares the descriptions, as fork(2) makes it.
-  public init(copying other: FileDescriptorTable) {
+  ///
+  /// - Throws: `ENOMEM`.
+  public init(copying other: FileDescriptorTable) throws(Errno) {
+    if let frames = other.frames, !frames.hasRoom(forBytes: Self.bytes(other.files.count)) { throw .ENOMEM }
+    frames = other.frames
     files = other.files
     used = other.used
     closesOnExec = other.closesOnExec
@@ -96,7 +107,7 @@ public final class FileDescriptorTable {
 
   /// Reserves the lowest free number from `lowest` on. `install` or `abandon` must follow.
   ///
-  /// - Throws: `EMFILE`; `EINVAL` when `lowest` lies at or above the limit.
+  /// - Throws: `EMFILE`; `EINVAL` when `lowest` lies at or above the limit; `ENOMEM`.
   public func reserve(closeOnExec: Bool, from lowest: Int32 = 0) throws(Errno) -> Int32 {
     guard lowest >= 0, Int(lowest) < limit else { throw lowest == 0 ? .EMFILE : .EINVAL }
     var word = max(firstFreeWord, Int(lowest) >> 6)
@@ -110,7 +121,7 @@ public final class FileDescriptorTable {
     let bits = word < used.count ? ~used[word] & mask : mask
     let fd = word << 6 + bits.trailingZeroBitCount
     guard fd < limit else { throw .EMFILE }
-    grow(toHold: fd)
+    try grow(toHold: fd)
     used[word] |= 1 << UInt64(fd & 63)
     setCloseOnExec(fd, closeOnExec)
     if lowest == 0 { firstFreeWord = word }
@@ -140,7 +151,7 @@ public final class FileDescriptorTable {
   public func replace(_ fd: Int32, with file: OpenFile, closeOnExec: Bool) throws(Errno) -> OpenFile? {
     let index = Int(fd)
     guard index >= 0, index < limit else { throw .EBADF }
-    grow(toHold: index)
+    try grow(toHold: index)
     let bit = UInt64(1) << UInt64(index & 63)
     let old = files[index]
     if old == nil, used[index >> 6] & bit != 0 { throw .EBUSY }
@@ -150,10 +161,14 @@ public final class FileDescriptorTable {
     return old
   }
 
-  private func grow(toHold fd: Int) {
+  /// What a table for `count` numbers takes.
+  private static func bytes(_ count: Int) -> Int { count * MemoryLayout<OpenFile?>.stride + count / 4 }
+
+  private func grow(toHold fd: Int) throws(Errno) {
     if fd < files.count { return }
     var size = capacity
     while size <= fd { size *= 2 }
+    if let frames, !frames.hasRoom(forBytes: Self.bytes(size)) { throw .ENOMEM }
     while used.count < size >> 6 {
       used.append(0)
       closesOnExec.append(0)

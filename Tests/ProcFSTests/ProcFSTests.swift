@@ -15,6 +15,7 @@ final class FakeProcess: ProcessInformation {
   var mappings: [ProcessMapping] = []
   var name = Array("prog".utf8)
   var oomScoreAdjustment = 0
+  var oomScore = 666
   var auxiliaryVector: [UInt8] { [1, 2, 3] }
 
   init(_ pid: Int32, _ context: FileSystemContext, threads: [Int32] = []) {

@@ -51,7 +51,7 @@ import Testing
     let file = try context.open("/")
     for index in 0..<70 { _ = try table.insert(file, closeOnExec: index % 3 == 0) }
     try table.setClosesOnExec(1, true)
-    let copy = FileDescriptorTable(copying: table)
+    let copy = try FileDescriptorTable(copying: table)
     table.closeOnExec()
     #expect(throws: Errno.EBADF) { try table.file(at: 0) }
     #expect(throws: Errno.EBADF) { try table.file(at: 1) }
@@ -77,9 +77,9 @@ import Testing
 
   @Test func theLastReferenceCloses() throws {
     let (read, write) = context.makePipe([])
-    let other = FileDescriptorTable(copying: table)
+    let other = try FileDescriptorTable(copying: table)
     let fd = try table.insert(write)
-    let copy = FileDescriptorTable(copying: table)
+    let copy = try FileDescriptorTable(copying: table)
     _ = other
     func readiness() -> PollEvents { read.readiness }
     try table.close(fd)

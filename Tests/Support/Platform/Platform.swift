@@ -10,6 +10,7 @@ public enum AddressLayout {
   /// The first address that is not the program's, and the direct map of physical memory.
   public static var kernelBase: UInt { 0x2000_0000_0000 }
   public static var stackBase: UInt { 0x3000_0000_0000 }
+  public static var heapBase: UInt { 0x3400_0000_0000 }
   public static var deviceBase: UInt { 0x3800_0000_0000 }
   public static var kernelSlot: Int { 255 }
 }
