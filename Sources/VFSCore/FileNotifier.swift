@@ -6,8 +6,6 @@ public import LinuxABI
 public final class FileNotifier {
   /// Whether anything is watched.
   public private(set) var isActive = false
-  /// Marks by the identity of their inode, whose number may change.
-  private var buckets: [[InotifyMark]] = []
   private var markCount = 0
   private var lastCookie: UInt32 = 0
   /// Open instances of inotify.
@@ -15,28 +13,16 @@ public final class FileNotifier {
 
   init() {}
 
-  private func bucket(_ inode: Inode) -> Int {
-    Int(bitPattern: UInt(bitPattern: ObjectIdentifier(inode)) >> 6) & (buckets.count - 1)
-  }
-
   func add(_ mark: InotifyMark) {
-    if buckets.isEmpty { buckets = [[InotifyMark]](repeating: [], count: 64) }
-    buckets[bucket(mark.inode)].append(mark)
+    mark.inode.marks.append(mark)
     markCount += 1
     isActive = true
   }
 
   func remove(_ mark: InotifyMark) {
-    let index = bucket(mark.inode)
-    let before = buckets[index].count
-    buckets[index].removeAll { $0 === mark }
-    markCount -= before - buckets[index].count
+    mark.inode.marks.removeAll { $0 === mark }
+    markCount -= 1
     isActive = markCount > 0
-  }
-
-  /// The marks of an inode.
-  private func marks(_ inode: Inode) -> [InotifyMark] {
-    buckets.isEmpty ? [] : buckets[bucket(inode)].filter { $0.inode === inode }
   }
 
   /// A number that ties the two events of a move together.
@@ -53,25 +39,25 @@ public final class FileNotifier {
     let inode = dentry.inode
     let events = inode.isDirectory ? events.union(.IN_ISDIR) : events
     if let directory = dentry.parent {
-      for mark in marks(directory.inode) where !(dentry.isDetached && mark.mask.contains(.IN_EXCL_UNLINK)) {
+      for mark in directory.inode.marks where !(dentry.isDetached && mark.mask.contains(.IN_EXCL_UNLINK)) {
         mark.report(events, name: dentry.name)
       }
     }
-    for mark in marks(inode) { mark.report(events) }
+    for mark in inode.marks { mark.report(events) }
   }
 
   /// Something happened to an inode, by whatever name.
   @inline(never)
   func note(_ inode: Inode, _ events: InotifyEvents) {
     let events = inode.isDirectory && events != .IN_MOVE_SELF ? events.union(.IN_ISDIR) : events
-    for mark in marks(inode) { mark.report(events) }
+    for mark in inode.marks { mark.report(events) }
   }
 
   /// An entry of a directory came or went.
   @inline(never)
   func note(_ directory: Inode, _ events: InotifyEvents, _ name: [UInt8], of inode: Inode, cookie: UInt32 = 0) {
     let events = inode.isDirectory ? events.union(.IN_ISDIR) : events
-    for mark in marks(directory) { mark.report(events, name: name, cookie: cookie) }
+    for mark in directory.marks { mark.report(events, name: name, cookie: cookie) }
   }
 
   /// A name of a file was removed.
@@ -97,7 +83,7 @@ public final class FileNotifier {
   /// Looks whether an inode is gone: without a name, and not open.
   func noteEnd(of inode: Inode) {
     guard inode.linkCount == 0, inode.openCount == 0 else { return }
-    for mark in marks(inode) {
+    for mark in inode.marks {
       mark.report(.IN_DELETE_SELF)
       mark.end()
     }

@@ -8,7 +8,7 @@ public final class InotifyFile: OpenFile {
 
   /// - Throws: `EMFILE` when there are too many.
   public init(_ context: FileSystemContext, isNonBlocking: Bool) throws(Errno) {
-    events = try InotifyQueue(context.namespace.environment.notifier)
+    events = try InotifyQueue(context.namespace.environment)
     let path = context.namespace.makeAnonymousPath(
       mode: FileMode(rawValue: 0o600), name: [UInt8]("inotify"), credentials: context.credentials)
     super.init(path, isNonBlocking ? [.O_RDONLY, .O_NONBLOCK] : .O_RDONLY)
@@ -63,7 +63,7 @@ public final class InotifyFile: OpenFile {
   }
 
   override public func writeInformation(_ text: inout TextBuffer) {
-    for mark in events.marks {
+    events.forEachMark { mark in
       text.append("inotify wd:")
       text.append(hex: UInt(bitPattern: Int(mark.number)))
       text.append(" ino:")
@@ -82,7 +82,7 @@ final class InotifyMark {
   let inode: Inode
   let number: Int32
   fileprivate(set) var mask: InotifyEvents
-  private let events: InotifyQueue
+  fileprivate let events: InotifyQueue
 
   fileprivate init(_ events: InotifyQueue, _ inode: Inode, _ number: Int32, _ mask: InotifyEvents) {
     self.events = events
@@ -129,7 +129,9 @@ struct InotifyRecord: Equatable {
 /// The events and marks of an instance.
 private final class InotifyQueue {
   private let notifier: FileNotifier
-  private(set) var marks: [InotifyMark] = []
+  private let frames: FrameAllocator
+  /// By number.
+  private var marks = OrderedMap<InotifyMark>()
   private var records: [InotifyRecord] = []
   private var firstIndex = 0
   let queue = WaitQueue()
@@ -140,41 +142,57 @@ private final class InotifyQueue {
   private static var maximumEvents: Int { 16384 }
   private static var maximumMarks: Int { 65536 }
 
-  init(_ notifier: FileNotifier) throws(Errno) {
+  init(_ environment: FileSystemEnvironment) throws(Errno) {
+    notifier = environment.notifier
+    frames = environment.frames
     if notifier.instanceCount >= Self.maximumInstances { throw .EMFILE }
     notifier.instanceCount += 1
-    self.notifier = notifier
   }
 
   func close() {
-    for mark in marks { notifier.remove(mark) }
-    marks = []
+    forEachMark { notifier.remove($0) }
+    marks = OrderedMap()
     notifier.instanceCount -= 1
+  }
+
+  func forEachMark(_ body: (InotifyMark) -> Void) {
+    var position = marks.first
+    while let at = position {
+      body(marks[at])
+      position = marks.position(after: at)
+    }
+  }
+
+  private func position(_ number: Int32) -> OrderedMap<InotifyMark>.Position? {
+    guard number > 0, let position = marks.last(atMost: UInt(number)), marks.key(position) == UInt(number) else {
+      return nil
+    }
+    return position
   }
 
   func watch(_ inode: Inode, _ mask: InotifyEvents) throws(Errno) -> Int32 {
     let kept = mask.intersection(InotifyEvents.events.union([.IN_ONESHOT, .IN_EXCL_UNLINK]))
-    for mark in marks where mark.inode === inode {
+    for mark in inode.marks where mark.events === self {
       if mask.contains(.IN_MASK_CREATE) { throw .EEXIST }
       mark.mask = mask.contains(.IN_MASK_ADD) ? mark.mask.union(kept) : kept
       return mark.number
     }
     if marks.count >= Self.maximumMarks { throw .ENOSPC }
-    repeat { lastNumber = lastNumber == .max ? 1 : lastNumber + 1 } while marks.contains { $0.number == lastNumber }
+    repeat { lastNumber = lastNumber == .max ? 1 : lastNumber + 1 } while position(lastNumber) != nil
     let mark = InotifyMark(self, inode, lastNumber, kept)
-    marks.append(mark)
+    marks.insert(UInt(lastNumber), mark)
     notifier.add(mark)
     return lastNumber
   }
 
   func removeWatch(_ number: Int32) throws(Errno) {
-    guard let mark = marks.first(where: { $0.number == number }) else { throw .EINVAL }
-    end(mark)
+    guard let position = position(number) else { throw .EINVAL }
+    end(marks[position])
   }
 
   func end(_ mark: InotifyMark) {
-    guard marks.contains(where: { $0 === mark }) else { return }
-    marks.removeAll { $0 === mark }
+    guard let position = position(mark.number), marks[position] === mark else { return }
+    marks.remove(at: position)
     notifier.remove(mark)
     append(InotifyRecord(number: mark.number, mask: .IN_IGNORED, cookie: 0, name: []))
   }
@@ -188,9 +206,11 @@ private final class InotifyQueue {
   func append(_ record: InotifyRecord) {
     // The same again says nothing.
     if let last = records.last, count > 0, last == record { return }
-    if count >= Self.maximumEvents {
+    let hasRoom = frames.hasRoom(forBytes: 2 * records.count * MemoryLayout<InotifyRecord>.stride)
+    if count >= Self.maximumEvents || !hasRoom {
       let overflow = InotifyRecord(number: -1, mask: .IN_Q_OVERFLOW, cookie: 0, name: [])
-      if records.last != overflow { records.append(overflow) }
+      if records.last == overflow { return }
+      if hasRoom || count == 0 { records.append(overflow) } else { records[records.count - 1] = overflow }
     } else {
       records.append(record)
     }

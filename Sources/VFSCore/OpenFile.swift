@@ -34,8 +34,7 @@ open class OpenFile {
   deinit {
     readinessSignal?.remove()
     while let watch = watches {
-      watches = watch.next
-      watch.next = nil
+      removeWatch(watch)
       watch.fileClosed()
     }
     if isWriter { inode.writerCount -= 1 }
@@ -167,6 +166,7 @@ public final class PathOnlyFile: OpenFile {
 /// Somebody who wants to hear of a description's end without keeping it open: an epoll instance.
 open class FileWatch {
   fileprivate final var next: FileWatch?
+  fileprivate final var previous: FileWatch?
 
   public init() {}
 
@@ -178,18 +178,15 @@ extension OpenFile {
   /// Enters a watch, which must be with no file.
   public final func addWatch(_ watch: FileWatch) {
     watch.next = watches
+    watches?.previous = watch
     watches = watch
   }
 
   /// Takes a watch out.
   public final func removeWatch(_ watch: FileWatch) {
-    if watches === watch {
-      watches = watch.next
-    } else {
-      var previous = watches
-      while let at = previous, at.next !== watch { previous = at.next }
-      previous?.next = watch.next
-    }
+    watch.next?.previous = watch.previous
+    if let previous = watch.previous { previous.next = watch.next } else { watches = watch.next }
     watch.next = nil
+    watch.previous = nil
   }
 }
