@@ -13,19 +13,19 @@ final class NinePInode: Inode {
   let share: NinePFileSystem
   var client: NinePClient { share.client }
   /// The names that were seen. The root has none.
-  private var places: [Place] = []
+  var places: [Place] = []
   /// Stands for the name, not for an open file.
-  private var pathFid: NinePFid?
+  var pathFid: NinePFid?
   /// The fid that reads stands for a name that there is, too.
-  private var readFidHasName = false
+  var readFidHasName = false
   /// Of a directory, opened.
-  private var directoryFid: NinePFid?
+  var directoryFid: NinePFid?
   /// Of a regular file.
   let content: NinePContent?
   /// It has no name any more.
   private(set) var isUnlinked = false
   /// The open descriptions, and those of them that write.
-  private var openCount = 0
+  private(set) var openCount = 0
   private var writingCount = 0
   /// Of a symbolic link, once it was asked for.
   private var target: [UInt8]?
@@ -51,72 +51,6 @@ final class NinePInode: Inode {
   }
 
   deinit { share.inodes.remove(self) }
-
-  // MARK: Fids
-
-  /// Keeps a fid that stands for a name of this file.
-  func adopt(_ fid: NinePFid) {
-    if pathFid == nil {
-      pathFid = fid
-      share.noteFid()
-    }
-  }
-
-  /// A fid that stands for a name of this file, perhaps opened.
-  ///
-  /// - Throws: As `nameFid`.
-  func fid() throws(Errno) -> NinePFid {
-    if readFidHasName, let fid = content?.readFid { return fid }
-    return try nameFid()
-  }
-
-  /// A fid that stands for a name of this file and was not opened, found from the nearest directory that has one.
-  ///
-  /// - Throws: `ENOENT` when there is no name any more; what the server says.
-  private func nameFid() throws(Errno) -> NinePFid {
-    if let pathFid { return pathFid }
-    if isUnlinked { throw .ENOENT }
-    var names: [[UInt8]] = []
-    var at = self
-    while true {
-      guard let place = at.places.last else { throw .ESTALE }
-      names.append(place.name)
-      at = place.directory
-      if let start = at.pathFid {
-        names.reverse()
-        let fid = try client.walk(start, names[...])
-        adopt(fid)
-        return fid
-      }
-    }
-  }
-
-  /// How many fids `releaseFids` could give up.
-  var fidCount: Int { (pathFid != nil ? 1 : 0) + (directoryFid != nil ? 1 : 0) + (content?.readFid != nil ? 1 : 0) }
-
-  /// Gives up the fids that can be had again.
-  func releaseFids() {
-    if places.isEmpty { return }
-    pathFid = nil
-    if openCount > 0 { return }
-    directoryFid = nil
-    content?.readFid = nil
-    readFidHasName = false
-  }
-
-  /// Notes a name that leads here.
-  func addPlace(_ directory: NinePInode, _ name: [UInt8]) {
-    for place in places where place.directory === directory && place.name == name { return }
-    places.append(Place(directory: directory, name: name))
-  }
-
-  /// Notes that a name is gone, or leads elsewhere.
-  private func removePlace(_ directory: NinePInode, _ name: [UInt8]) {
-    places.removeAll { $0.directory === directory && $0.name == name }
-    // They may stand for the name that is gone.
-    pathFid = nil
-    readFidHasName = false
-  }
 
   // MARK: Attributes
 
@@ -543,27 +477,4 @@ final class NinePInode: Inode {
 
   /// Where the positions of what is local begin.
   private static var firstLocal: Int64 { .max - 65536 }
-}
-
-/// Names that a directory does not have, the latest ones: a program looks for its libraries in many places.
-struct MissingNames {
-  private static var capacity: Int { 64 }
-  private var slots: [[UInt8]] = []
-
-  private static func slot(_ name: [UInt8]) -> Int {
-    var hash: UInt32 = 2_166_136_261
-    for byte in name { hash = (hash ^ UInt32(byte)) &* 16_777_619 }
-    return Int((hash ^ hash >> 16) & UInt32(capacity - 1))
-  }
-
-  func contains(_ name: [UInt8]) -> Bool { !slots.isEmpty && slots[Self.slot(name)] == name }
-
-  mutating func insert(_ name: [UInt8]) {
-    if slots.isEmpty { slots = [[UInt8]](repeating: [], count: Self.capacity) }
-    slots[Self.slot(name)] = name
-  }
-
-  mutating func remove(_ name: [UInt8]) {
-    if contains(name) { slots[Self.slot(name)] = [] }
-  }
 }

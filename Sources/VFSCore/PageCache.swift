@@ -29,7 +29,7 @@ public final class PageQuota {
 public final class PageCache {
   public let frames: FrameAllocator
   let stored: StoredPages?
-  private let quota: PageQuota?
+  let quota: PageQuota?
   /// Bytes of the file. Memory that is no file's has `Int64.max`.
   public internal(set) var size: Int64
   /// Pages that are no holes, and of a cache with a store those that are in memory.
@@ -37,26 +37,26 @@ public final class PageCache {
 
   /// Entries are frame numbers that the cache holds a reference to, 0 for a hole or what the base or the store has, or
   /// `hole`. With the highest bit set, a frame is being filled by the store.
-  private var direct = InlineArray<8, UInt32>(repeating: 0)
-  private var root: UInt32 = 0
-  private var height: UInt64 = 0
+  var direct = InlineArray<8, UInt32>(repeating: 0)
+  var root: UInt32 = 0
+  var height: UInt64 = 0
   /// The leaf of the tree that was used last.
-  private var leafNumber = UInt64.max
-  private var leaf: UInt = 0
+  var leafNumber = UInt64.max
+  var leaf: UInt = 0
   /// A hole where the base has bytes.
   static var hole: UInt32 { .max }
   static var filling: UInt32 { 1 << 31 }
   /// Whether the entry is a frame with content.
   @inline(__always)
   static func isFrame(_ entry: UInt32) -> Bool { Int32(bitPattern: entry) > 0 }
-  private static var leafShift: UInt64 { 10 }
+  static var leafShift: UInt64 { 10 }
   /// Frames that are asked for at a time when they run out.
   private static var reclaimBatch: Int { 64 }
 
-  private let base: UInt
-  private var baseLength: Int64
+  let base: UInt
+  var baseLength: Int64
   /// No entry stands in the way of the base.
-  private var isBaseWhole = true
+  var isBaseWhole = true
 
   private(set) var observers = MappingObservers()
 
@@ -108,7 +108,7 @@ public final class PageCache {
   @inline(__always)
   static func pages(_ size: Int64) -> UInt64 { (UInt64(bitPattern: size) &+ 4095) >> 12 }
   @inline(__always)
-  private var basePages: UInt64 { Self.pages(baseLength) }
+  var basePages: UInt64 { Self.pages(baseLength) }
 
   // MARK: Pages
 
@@ -195,7 +195,7 @@ public final class PageCache {
   }
 
   /// Gives a page that is a hole or the base's a frame of its own.
-  private func makeOwn(_ index: UInt64) throws(Errno) -> PageFrame {
+  func makeOwn(_ index: UInt64) throws(Errno) -> PageFrame {
     if entry(index) == 0, index < basePages {
       let frame = try copyBasePage(index)
       notifyReplaced(index)
@@ -223,168 +223,6 @@ public final class PageCache {
     if index < basePages { isBaseWhole = false }
     if !isCovered { pageCount &+= 1 }
     if !observers.isEmpty { notifyReplaced(index) }
-  }
-
-  // MARK: The table
-
-  @inline(__always)
-  func entry(_ index: UInt64) -> UInt32 {
-    if index < 8 { return direct[Int(truncatingIfNeeded: index)] }
-    if index >> Self.leafShift == leafNumber {
-      return PhysicalMemory.load(at: leaf &+ UInt(index & 1023) &* 4)
-    }
-    return treeEntry(index)
-  }
-
-  private func treeEntry(_ index: UInt64) -> UInt32 {
-    guard height > 0, index >> (Self.leafShift &* height) == 0 else { return 0 }
-    var table = root
-    var level = height &- 1
-    while level > 0 {
-      let slot = UInt(index >> (Self.leafShift &* level) & 1023)
-      table = PhysicalMemory.load(at: PageFrame(number: table).physical &+ slot &* 4)
-      if table == 0 { return 0 }
-      level &-= 1
-    }
-    leafNumber = index >> Self.leafShift
-    leaf = PageFrame(number: table).physical
-    return PhysicalMemory.load(at: leaf &+ UInt(index & 1023) &* 4)
-  }
-
-  func setEntry(_ index: UInt64, _ value: UInt32) throws(Errno) {
-    if index < 8 {
-      direct[Int(truncatingIfNeeded: index)] = value
-      return
-    }
-    if index >> Self.leafShift != leafNumber { try makeLeaf(index) }
-    PhysicalMemory.store(value, at: leaf &+ UInt(index & 1023) &* 4)
-  }
-
-  /// Makes the tree reach to a page, and its leaf the one used last.
-  private func makeLeaf(_ index: UInt64) throws(Errno) {
-    if height == 0 {
-      root = try frames.allocate(.user, zeroed: true).number
-      height = 1
-    }
-    while index >> (Self.leafShift &* height) != 0 {
-      let top = try frames.allocate(.user, zeroed: true)
-      PhysicalMemory.store(root, at: top.physical)
-      root = top.number
-      height += 1
-    }
-    var table = root
-    var level = height &- 1
-    while level > 0 {
-      let location = PageFrame(number: table).physical &+ UInt(index >> (Self.leafShift &* level) & 1023) &* 4
-      var child = PhysicalMemory.load(UInt32.self, at: location)
-      if child == 0 {
-        child = try frames.allocate(.user, zeroed: true).number
-        PhysicalMemory.store(child, at: location)
-      }
-      table = child
-      level &-= 1
-    }
-    leafNumber = index >> Self.leafShift
-    leaf = PageFrame(number: table).physical
-  }
-
-  /// The first page from `index` on that has an entry, or nil.
-  func nextEntry(from index: UInt64) -> UInt64? {
-    var at = index
-    while at < 8 {
-      if direct[Int(at)] != 0 { return at }
-      at += 1
-    }
-    guard height > 0 else { return nil }
-    while at >> (Self.leafShift * height) == 0 {
-      // Down to the leaf, or to the first table that is missing, whose whole span is skipped.
-      var table = root
-      var level = height - 1
-      var isMissing = false
-      while level > 0 {
-        let slot = UInt(at >> (Self.leafShift * level) & 1023)
-        table = PhysicalMemory.load(at: PageFrame(number: table).physical + slot * 4)
-        if table == 0 {
-          at = (at >> (Self.leafShift * level) + 1) << (Self.leafShift * level)
-          isMissing = true
-          break
-        }
-        level -= 1
-      }
-      if isMissing { continue }
-      let physical = PageFrame(number: table).physical
-      repeat {
-        if PhysicalMemory.load(UInt32.self, at: physical + UInt(at & 1023) * 4) != 0 { return at }
-        at += 1
-      } while at & 1023 != 0
-    }
-    return nil
-  }
-
-  /// Clears the entries from page `first` on and frees what they and the tree hold.
-  private func removeEntries(from first: UInt64) {
-    let oldBasePages = basePages
-    var removedInBase = 0
-    if first < oldBasePages { baseLength = Int64(first) << 12 }
-    for index in first..<max(first, 8) {
-      let value = direct[Int(index)]
-      direct[Int(index)] = 0
-      if value != 0, index < oldBasePages { removedInBase += 1 }
-      discard(value)
-    }
-    if height > 0 {
-      leafNumber = .max
-      // The tree's first eight entries are never used.
-      let treeFirst = first <= 8 ? 0 : first
-      removeTree(PageFrame(number: root), level: height - 1, start: 0, from: treeFirst, oldBasePages, &removedInBase)
-      if treeFirst == 0 {
-        frames.release(PageFrame(number: root))
-        root = 0
-        height = 0
-      }
-    }
-    if first < oldBasePages { pageCount -= Int(oldBasePages - first) - removedInBase }
-  }
-
-  func discard(_ value: UInt32) {
-    guard value != 0, value != Self.hole else { return }
-    let frame = PageFrame(number: value & ~Self.filling)
-    if let stored, frames.marks(frame).contains(.dirty) {
-      frames.setMarks(frame, [])
-      stored.dirtyCount -= 1
-      stored.store.dirtyPages.discard()
-    }
-    frames.release(frame)
-    quota?.used -= 1
-    pageCount -= 1
-  }
-
-  /// The part of `removeEntries` in one table, whose first page is `start`. At most six levels deep.
-  private func removeTree(
-    _ table: PageFrame, level: UInt64, start: UInt64, from first: UInt64, _ oldBasePages: UInt64,
-    _ removedInBase: inout Int
-  ) {
-    let span = UInt64(1) << (Self.leafShift * level)
-    var slot: UInt64 = first > start ? (first - start) >> (Self.leafShift * level) : 0
-    while slot < 1024 {
-      let location = table.physical + UInt(slot) * 4
-      let value = PhysicalMemory.load(UInt32.self, at: location)
-      let childStart = start + slot * span
-      slot += 1
-      if value == 0 { continue }
-      if level == 0 {
-        if childStart < oldBasePages { removedInBase += 1 }
-        discard(value)
-        PhysicalMemory.store(UInt32(0), at: location)
-      } else {
-        let child = PageFrame(number: value)
-        removeTree(child, level: level - 1, start: childStart, from: first, oldBasePages, &removedInBase)
-        if first <= childStart {
-          frames.release(child)
-          PhysicalMemory.store(UInt32(0), at: location)
-        }
-      }
-    }
   }
 
   // MARK: Reading and writing
@@ -536,125 +374,6 @@ public final class PageCache {
     }
   }
 
-  // MARK: Size, holes
-
-  /// Cuts or extends the content. What comes into sight by extension is zero.
-  public func truncate(to newSize: Int64) {
-    let old = size
-    size = newSize
-    stored?.cut(to: newSize)
-    if newSize < old {
-      let first = Self.pages(newSize)
-      let end = Self.pages(old)
-      if first < end { notifyDropped(first..<end) }
-      removeEntries(from: first)
-      zeroTail(of: newSize)
-    } else if newSize > old {
-      zeroTail(of: old)
-    }
-  }
-
-  /// Zeroes the rest of the page in which the content of `size` bytes ends.
-  private func zeroTail(of size: Int64) {
-    let inPage = UInt(bitPattern: Int(size)) & 4095
-    if inPage == 0 { return }
-    let index = UInt64(bitPattern: size) >> 12
-    let entry = entry(index)
-    if Self.isFrame(entry) {
-      PhysicalMemory.zero(PageFrame(number: entry).physical + inPage, count: pageSize - Int(inPage))
-    } else if entry == 0, size < baseLength {
-      baseLength = size
-      notifyReplaced(index)
-    }
-  }
-
-  /// Makes `start..<end` read as zeroes and frees its pages.
-  ///
-  /// - Throws: `ENOMEM`, `ENOSPC`.
-  public func punchHole(_ start: Int64, _ end: Int64) throws(Errno) {
-    let end = min(end, size)
-    if start >= end { return }
-    let first = Self.pages(start)
-    let last = UInt64(bitPattern: end) >> 12
-    if first > last {
-      try zero(start, end)
-      return
-    }
-    try zero(start, Int64(first) << 12)
-    if first < last {
-      notifyDropped(first..<last)
-      var index = first
-      while index < last {
-        if index < basePages {
-          let value = entry(index)
-          if value == 0 { pageCount -= 1 }
-          if value != Self.hole { try setEntry(index, Self.hole) }
-          isBaseWhole = false
-          discard(value)
-          index += 1
-        } else {
-          guard let next = nextEntry(from: index), next < last else { break }
-          let value = entry(next)
-          try setEntry(next, 0)
-          discard(value)
-          index = next + 1
-        }
-      }
-    }
-    try zero(Int64(last) << 12, end)
-  }
-
-  /// Zeroes bytes within one page.
-  private func zero(_ start: Int64, _ end: Int64) throws(Errno) {
-    if start >= end { return }
-    let index = UInt64(bitPattern: start) >> 12
-    guard isCached(index) else { return }
-    let value = entry(index)
-    let frame = Self.isFrame(value) ? PageFrame(number: value) : try makeOwn(index)
-    PhysicalMemory.zero(frame.physical + UInt(bitPattern: Int(start)) & 4095, count: Int(end - start))
-  }
-
-  /// Gives every page of `start..<end` a frame, beyond the end of the file too.
-  ///
-  /// - Throws: `ENOSPC`, `ENOMEM`; pages made until then stay.
-  public func allocate(_ start: Int64, _ end: Int64) throws(Errno) {
-    var index = UInt64(bitPattern: start) >> 12
-    let last = Self.pages(end)
-    // Not even an empty machine could hold it: say so before memory is spent on the attempt.
-    if last - index > UInt64(frames.totalFrames) { throw .ENOSPC }
-    if let quota, last - index > UInt64(max(quota.limit - quota.used, 0)) + UInt64(pageCount) { throw .ENOSPC }
-    while index < last {
-      if !isCached(index) { _ = try makeOwn(index) }
-      index += 1
-    }
-  }
-
-  /// The first byte from `offset` on that is in no hole, or nil.
-  public func nextData(from offset: Int64) -> Int64? {
-    // What the store has is not known to have holes.
-    if stored != nil { return offset < size ? offset : nil }
-    var index = UInt64(bitPattern: offset) >> 12
-    while !isCached(index) {
-      if index < basePages {
-        index += 1
-      } else {
-        guard let next = nextEntry(from: index) else { return nil }
-        index = next
-      }
-    }
-    let found = max(offset, Int64(index) << 12)
-    return found < size ? found : nil
-  }
-
-  /// The first byte from `offset` on that is in a hole; the end of the file counts as one.
-  public func nextHole(from offset: Int64) -> Int64 {
-    if stored != nil { return size }
-    var index = UInt64(bitPattern: offset) >> 12
-    let end = Self.pages(size)
-    while index < end, isCached(index) { index += 1 }
-    return index < end ? max(offset, Int64(index) << 12) : size
-  }
-
   // MARK: Observers
 
   /// Tells `observer` of changes from here on. Each call wants its own `removeObserver`.
@@ -664,10 +383,10 @@ public final class PageCache {
   /// Whether anything is mapped.
   public var isMapped: Bool { !observers.isEmpty }
 
-  private func notifyReplaced(_ index: UInt64) {
+  func notifyReplaced(_ index: UInt64) {
     observers.tell { $0.cache(self, replacedPages: index..<index + 1) }
   }
-  private func notifyDropped(_ pages: Range<UInt64>) {
+  func notifyDropped(_ pages: Range<UInt64>) {
     observers.tell { $0.cache(self, droppedPages: pages) }
   }
 }
