@@ -247,7 +247,12 @@ final class NinePInode: Inode {
       var values = NinePClient.AttributeValues()
       values.valid = NinePChange.size
       values.size = size
-      try client.setAttributes(of: try fid(), values)
+      do throws(Errno) { try client.setAttributes(of: try fid(), values) } catch {
+        // The name may have gone in the meantime.
+        guard isUnlinked else { throw error }
+        content?.keepsChanges = true
+        try cache.waitForWrites()
+      }
       isStale = true
     }
     cache.truncate(to: size)
@@ -305,6 +310,12 @@ final class NinePInode: Inode {
       values.valid = NinePChange.uid
       values.uid = node.uid
       try? client.setAttributes(of: try inode.fid(), values)
+      // With the owner went what lets a file run as its owner.
+      if node.mode.rawValue & 0o6000 != 0, inode.isRegularFile {
+        values.valid = NinePChange.mode
+        values.mode = node.mode.rawValue & 0o7777
+        try? client.setAttributes(of: try inode.fid(), values)
+      }
     }
     inode.isStale = true
     didChangeEntries()
@@ -319,6 +330,8 @@ final class NinePInode: Inode {
 
   override func create(_ name: [UInt8], _ node: NewNode) throws(Errno) -> Inode {
     let directory = try nameFid()
+    // Whatever comes of it, the name may be there afterwards.
+    missing.remove(name)
     switch node.mode.type {
     case .S_IFREG:
       let fid = try client.walk(directory, [])
