@@ -125,6 +125,7 @@ extension AddressSpace {
         guard let own = try cache.frame(at: area.fileOffset(page) >> UInt64(pageShift), forWriting: true) else {
           return .beyondEnd
         }
+        area.didModifyFile()
         if own != frame {
           frames.retain(own)
           if frame != zeroPage { frames.release(frame) } else { countResident(1) }
@@ -231,6 +232,7 @@ extension AddressSpace {
     if access == .write {
       if area.isShared {
         guard let frame = try cache.frame(at: index, forWriting: true) else { return .beyondEnd }
+        area.didModifyFile()
         frames.retain(frame)
         try table.map(page, PageTableEntry(frame.physical, flags(area, writable: true)), frames)
       } else {

@@ -59,6 +59,11 @@ public final class MemoryArea {
     return 0
   }
 
+  /// Notes that the program writes to a page of the file that it could not write to before.
+  func didModifyFile() {
+    if case .pages(_, let file?, _) = backing { file.inode.didModify() }
+  }
+
   /// The backing as seen from a later start.
   func backing(from address: UInt) -> Backing {
     switch backing {

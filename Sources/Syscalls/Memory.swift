@@ -40,8 +40,11 @@ func mmap(
     // Linux without a pool of huge pages.
     throw .ENOMEM
   }
-  return Int(
-    bitPattern: try thread.process.memory.map(address.value, length: length, protection.value, flags.value, file: file))
+  let start = try thread.process.memory.map(address.value, length: length, protection.value, flags.value, file: file)
+  if let file = file?.file, file.inode.isRegularFile, !file.flags.contains(.O_NOATIME) {
+    file.inode.didAccess(on: file.path.mount)
+  }
+  return Int(bitPattern: start)
 }
 
 /// Changes the protection of pages. See mprotect(2).

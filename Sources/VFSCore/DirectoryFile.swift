@@ -10,12 +10,14 @@ open class DirectoryFile: OpenFile {
     try inode.readDirectory(from: position, emit)
   }
 
-  override public func read(into writer: inout UserWriter, at position: Int64?) throws(Errno) -> Int { throw .EISDIR }
+  override public func read(into writer: inout UserWriter, at position: Int64?) throws(Errno) -> Int {
+    throw Int64(writer.remaining) > .max - max(position ?? 0, 0) ? .EINVAL : .EISDIR
+  }
 
   override public func readDirectory(into records: inout DirectoryRecords) throws(Errno) {
     let dentry = path.dentry
     if dentry.isDetached { throw .ENOENT }
-    defer { inode.didAccess(on: path.mount) }
+    defer { if !flags.contains(.O_NOATIME) { inode.didAccess(on: path.mount) } }
     if offset == 0 {
       guard records.append([UInt8(ascii: ".")], inode.number, DirectoryEntryType.DT_DIR, next: 1) else { return }
       offset = 1

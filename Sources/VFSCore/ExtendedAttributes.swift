@@ -165,7 +165,13 @@ extension FileSystemContext {
         throw .EPERM
       }
       if !inode.allows(isWriting ? .W_OK : .R_OK, credentials) { throw .EACCES }
-    case nil: break
+    case nil: if !inode.allows(isWriting ? .W_OK : .R_OK, credentials) { throw .EACCES }
+    }
+    // Nothing behind the dot.
+    if name.last == UInt8(ascii: "."), name.firstIndex(of: UInt8(ascii: ".")) == name.count - 1,
+      AttributeKind(name) != nil
+    {
+      throw .EINVAL
     }
   }
 }

@@ -36,8 +36,11 @@ public final class FileLocks {
   }
 
   /// Tells in `request` which lock stands in the way, or F_UNLCK. See F_GETLK.
-  func test(_ request: inout Flock, _ wanted: Lock) {
-    guard let other = conflict(wanted) else {
+  ///
+  /// - Parameter ownedOnly: Asks for any lock that this owner has itself: F_OFD_GETLK with F_UNLCK.
+  func test(_ request: inout Flock, _ wanted: Lock, ownedOnly: Bool) {
+    let own = records.first { $0.owner == wanted.owner && $0.start <= wanted.last && wanted.start <= $0.last }
+    guard let other = ownedOnly ? own : conflict(wanted) else {
       request.l_type = RecordLockType.F_UNLCK.rawValue
       return
     }
@@ -54,9 +57,18 @@ public final class FileLocks {
   func set(_ wanted: Lock, type: RecordLockType) throws(Errno) {
     if type != .F_UNLCK, conflict(wanted) != nil { throw .EAGAIN }
     var kept: [Lock] = []
+    var wanted = wanted
     for lock in records {
-      guard lock.owner == wanted.owner, lock.start <= wanted.last, wanted.start <= lock.last else {
+      guard lock.owner == wanted.owner, lock.start <= wanted.last &+ (wanted.last == .max ? 0 : 1),
+        wanted.start <= lock.last &+ (lock.last == .max ? 0 : 1)
+      else {
         kept.append(lock)
+        continue
+      }
+      // Locks of one kind that touch are one lock.
+      if type != .F_UNLCK, lock.isExclusive == wanted.isExclusive {
+        wanted.start = min(wanted.start, lock.start)
+        wanted.last = max(wanted.last, lock.last)
         continue
       }
       // What of the owner's lock lies outside the range stays.
@@ -145,8 +157,8 @@ extension OpenFile {
     let locks = inodeLocks()
     switch command {
     case .F_GETLK, .F_OFD_GETLK:
-      if type == .F_UNLCK { throw .EINVAL }
-      locks.test(&request, wanted)
+      if type == .F_UNLCK, !isOfDescription { throw .EINVAL }
+      locks.test(&request, wanted, ownedOnly: type == .F_UNLCK)
     case .F_SETLK, .F_OFD_SETLK, .F_SETLKW, .F_OFD_SETLKW:
       if type == .F_RDLCK, !isReadable { throw .EBADF }
       if type == .F_WRLCK, !isWritable { throw .EBADF }

@@ -74,13 +74,31 @@ extension FileSystemContext {
     change.uid = uid
     change.gid = gid
     // What runs with its owner's rights must not do so with another's.
-    if !inode.isDirectory, uid != nil || gid != nil {
-      var permissions = inode.mode.permissions.subtracting(.S_ISUID)
-      if permissions.contains(.S_IXGRP) { permissions.remove(.S_ISGID) }
-      if permissions != inode.mode.permissions { change.permissions = permissions }
-    }
+    if !inode.isDirectory { change.permissions = permissionsWithoutPrivileges(inode) }
+    // Even where neither id is to change.
+    if change.permissions != nil { try checkOwner(place) }
     try inode.setAttributes(change)
     place.note(.IN_ATTRIB)
+  }
+
+  /// The permissions without set-user-id, and without set-group-id where that lets the file run as the group or this
+  /// user could not set it; nil when they say so already.
+  private func permissionsWithoutPrivileges(_ inode: Inode) -> FileMode? {
+    let old = inode.mode.permissions
+    var new = old.subtracting(.S_ISUID)
+    if old.contains(.S_IXGRP) || !credentials.isPrivileged && !credentials.isMember(of: inode.gid) {
+      new.remove(.S_ISGID)
+    }
+    return new == old ? nil : new
+  }
+
+  /// Takes set-user-id and set-group-id from a regular file whose content this user is about to change, unless the user
+  /// may set them (CAP_FSETID). See write(2).
+  public func removePrivileges(of inode: Inode) throws(Errno) {
+    if credentials.isPrivileged || !inode.isRegularFile { return }
+    var change = AttributeChange()
+    change.permissions = permissionsWithoutPrivileges(inode)
+    if change.permissions != nil { try inode.setAttributes(change) }
   }
 
   /// Changes access and modification time; both to now for nil. `tv_nsec` may be UTIME_NOW or UTIME_OMIT. See
@@ -131,7 +149,12 @@ extension FileSystemContext {
     if place.mount.isReadOnly { throw .EROFS }
     if !inode.allows(.W_OK, credentials) { throw .EACCES }
     if inode.writerCount < 0 { throw .ETXTBSY }
+    // A file without a page that has the size already stays as it was; by descriptor and with O_TRUNC its times change.
+    if inode.size == size, inode.fileSystem.childPolicy == .complete, inode.pageCache?.pageCount == 0 {
+      return try removePrivileges(of: inode)
+    }
     try inode.truncate(to: size)
+    try removePrivileges(of: inode)
     place.note(.IN_MODIFY)
   }
 

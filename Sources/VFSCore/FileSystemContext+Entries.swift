@@ -91,7 +91,11 @@ extension FileSystemContext {
     }
     let (directory, name) = try walkToNew(path, at: base)
     let isDevice = type == .S_IFCHR || type == .S_IFBLK
-    if isDevice, !credentials.isPrivileged { throw .EPERM }
+    // What stands for a name that is gone is everybody's to make.
+    if isDevice, !credentials.isPrivileged, type == .S_IFBLK || device.encoded != 0 {
+      try checkWritable(directory)
+      throw .EPERM
+    }
     _ = try create(
       directory, name, FileMode(type, mode.permissions.subtracting(umask)), device: isDevice ? device : nil)
   }
@@ -197,8 +201,10 @@ extension FileSystemContext {
     _ oldPath: [UInt8], at oldBase: OpenFile? = nil, to newPath: [UInt8], at newBase: OpenFile? = nil,
     _ flags: RenameFlags = []
   ) throws(Errno) {
-    guard flags.isSubset(of: [.RENAME_NOREPLACE, .RENAME_EXCHANGE]), flags != [.RENAME_NOREPLACE, .RENAME_EXCHANGE]
-    else { throw .EINVAL }
+    let known: RenameFlags = [.RENAME_NOREPLACE, .RENAME_EXCHANGE, .RENAME_WHITEOUT]
+    guard flags.isSubset(of: known), !flags.contains(.RENAME_EXCHANGE) || flags == .RENAME_EXCHANGE else {
+      throw .EINVAL
+    }
     let exchange = flags.contains(.RENAME_EXCHANGE)
     var old = PathWalk(self, oldPath, at: oldBase)
     try old.runToParent()
@@ -248,13 +254,19 @@ extension FileSystemContext {
       }
     }
     let newName = new.lastName
-    try from.inode.rename(
-      child.name, child.inode, to: to.inode, newName, replacing: target?.inode, exchange: exchange)
     let oldName = child.name
+    var whiteout: Inode?
+    if flags.contains(.RENAME_WHITEOUT) {
+      // Where the tree is the kernel's own; other file systems have no request that would do both at once.
+      guard from.inode.fileSystem.childPolicy == .complete else { throw .EINVAL }
+      whiteout = try from.inode.create(oldName, newNode(in: from.inode, FileMode(.S_IFCHR, [])))
+    }
+    try from.inode.rename(oldName, child.inode, to: to.inode, newName, replacing: target?.inode, exchange: exchange)
     from.dentry.remove(child)
     if let target { to.dentry.remove(target) }
     child.move(to: to.dentry, newName)
     if exchange, let target { target.move(to: from.dentry, oldName) }
+    if let whiteout { from.dentry.add(Dentry(oldName, whiteout, parent: from.dentry)) }
     let notifier = child.inode.fileSystem.environment.notifier
     guard notifier.isActive else { return }
     notifier.noteMove(

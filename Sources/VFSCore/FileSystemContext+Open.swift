@@ -34,17 +34,39 @@ extension FileSystemContext {
       try walk.runToParent()
       if walk.last != .name { return try openExisting(walk.path, flags) }
       if walk.hasTrailingSlash { throw .EISDIR }
-      guard let child = try walk.child() else {
-        return try openNew(walk.path, walk.lastName, flags, mode)
+      var found = try walk.child()
+      if found == nil {
+        do throws(Errno) { return try openNew(walk.path, walk.lastName, flags, mode) } catch {
+          // Somebody else may have made it while the server was asked.
+          guard error == .EEXIST, !isExclusive else { throw error }
+          found = try walk.child()
+        }
       }
+      guard let child = found else { throw .ENOENT }
       if isExclusive { throw .EEXIST }
       if child.inode.isSymbolicLink {
-        if !follows { throw .ELOOP }
+        if !follows {
+          try checkSticky(walk.path.inode, child.inode)
+          throw .ELOOP
+        }
         if try walk.follow(child) { return try openExisting(walk.path, flags) }
         continue
       }
+      let directory = walk.path.inode
       try walk.step(to: child)
-      return try openExisting(walk.path, flags)
+      let place = walk.path
+      if place.dentry === child, !child.inode.isDirectory { try checkSticky(directory, child.inode) }
+      return try openExisting(place, flags)
+    }
+  }
+
+  /// Keeps O_CREAT from opening what somebody else put into a directory such as /tmp. Regular files and FIFOs are open to
+  /// it as long as fs.protected_regular and fs.protected_fifos are 0.
+  private func checkSticky(_ directory: Inode, _ inode: Inode) throws(Errno) {
+    if directory.mode.rawValue & 0o1002 == 0o1002, !inode.isRegularFile, inode.type != .S_IFIFO,
+      inode.uid != directory.uid, inode.uid != credentials.userID
+    {
+      throw .EACCES
     }
   }
 
@@ -53,7 +75,6 @@ extension FileSystemContext {
     if flags.contains(.O_EXCL) { throw .EEXIST }
     let inode = path.inode
     if inode.isDirectory { throw .EISDIR }
-    // Somebody else's file in a directory such as /tmp is not opened in the place of a new one: fs.protected_regular.
     return try open(path, flags)
   }
 
@@ -106,6 +127,7 @@ extension FileSystemContext {
     _ = opened(file)
     if flags.contains(.O_TRUNC), inode.isRegularFile {
       try inode.truncate(to: 0)
+      try removePrivileges(of: inode)
       path.note(.IN_MODIFY)
     }
     return file

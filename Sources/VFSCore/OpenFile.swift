@@ -53,6 +53,8 @@ open class OpenFile {
   public final var isReadable: Bool { flags.isReadable }
   @inline(__always)
   public final var isWritable: Bool { flags.isWritable }
+  /// Whether pread(2) and the like work on it.
+  public final var hasPositions: Bool { inode.isRegularFile || inode.isDirectory }
   /// Whether calls fail with `EAGAIN` instead of waiting.
   @inline(__always)
   public final var isNonBlocking: Bool { flags.contains(.O_NONBLOCK) }
@@ -75,7 +77,9 @@ open class OpenFile {
   ///
   /// - Throws: `EBADF` when not open for writing, `EINVAL`, `EFBIG`, `ENOSPC`, `EAGAIN`, `ERESTARTSYS`, `EFAULT`, `EPIPE`
   ///   (the caller sends SIGPIPE), `ESPIPE`.
-  open func write(from reader: inout UserReader, at position: Int64? = nil) throws(Errno) -> Int { throw .EINVAL }
+  open func write(from reader: inout UserReader, at position: Int64? = nil) throws(Errno) -> Int {
+    throw isWritable ? .EINVAL : .EBADF
+  }
 
   /// Whether a write that fails with `EPIPE` raises SIGPIPE.
   open var signalsBrokenPipe: Bool { true }

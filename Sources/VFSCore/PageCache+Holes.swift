@@ -34,11 +34,11 @@ extension PageCache {
     }
   }
 
-  /// Makes `start..<end` read as zeroes and frees its pages.
+  /// Makes `start..<end` read as zeroes and frees its pages, also those that the file has beyond its end.
   ///
   /// - Throws: `ENOMEM`, `ENOSPC`.
   public func punchHole(_ start: Int64, _ end: Int64) throws(Errno) {
-    let end = min(end, size)
+    let end = min(end, .max - 4095)
     if start >= end { return }
     let first = Self.pages(start)
     let last = UInt64(bitPattern: end) >> 12

@@ -13,7 +13,7 @@ open class RegularFile: OpenFile {
   override open func read(into writer: inout UserWriter, at position: Int64?) throws(Errno) -> Int {
     guard isReadable else { throw .EBADF }
     let start = position ?? offset
-    guard start >= 0 else { throw .EINVAL }
+    guard start >= 0, Int64(writer.remaining) <= .max - start else { throw .EINVAL }
     let count = try cache.read(into: &writer, at: start)
     if position == nil { offset = start &+ Int64(count) }
     if !flags.contains(.O_NOATIME) { inode.didAccess(on: path.mount) }
@@ -23,12 +23,12 @@ open class RegularFile: OpenFile {
   override open func write(from reader: inout UserReader, at position: Int64?) throws(Errno) -> Int {
     guard isWritable else { throw .EBADF }
     var start = position ?? offset
-    guard start >= 0 else { throw .EINVAL }
+    guard start >= 0, Int64(reader.remaining) <= .max - start else { throw .EINVAL }
     if reader.remaining == 0 { return 0 }
     if flags.contains(.O_APPEND) { start = cache.size }
     // The last byte that a file can have is at Int64.max - 1.
     guard start < .max else { throw .EFBIG }
-    if Int64(reader.remaining) > .max - start { throw .EFBIG }
+    if Int64(reader.remaining) > .max - start { reader.limit(to: Int(.max - start)) }
     let count = try cache.write(from: &reader, at: start)
     inode.didModify()
     if position == nil { offset = start &+ Int64(count) }
@@ -52,8 +52,7 @@ open class RegularFile: OpenFile {
       return offset
     }
     let (target, overflow) = origin.addingReportingOverflow(distance)
-    if overflow { throw distance > 0 ? .EOVERFLOW : .EINVAL }
-    guard target >= 0 else { throw .EINVAL }
+    guard !overflow, target >= 0 else { throw .EINVAL }
     offset = target
     return target
   }
@@ -92,9 +91,6 @@ open class RegularFile: OpenFile {
     case .FALLOC_FL_PUNCH_HOLE:
       guard keepsSize else { throw .EOPNOTSUPP }
       try cache.punchHole(offset, end)
-    case .FALLOC_FL_ZERO_RANGE:
-      try cache.punchHole(offset, end)
-      try cache.allocate(offset, end)
     default: throw .EOPNOTSUPP
     }
     if !keepsSize, end > cache.size { cache.truncate(to: end) }

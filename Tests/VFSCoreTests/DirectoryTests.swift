@@ -229,7 +229,7 @@ import Testing
   @Test func noReplaceAndExchange() throws {
     #expect(throws: Errno.EEXIST) { try context.rename("/a/f", "/b/g", .RENAME_NOREPLACE) }
     #expect(throws: Errno.EINVAL) { try context.rename("/a/f", "/b/g", [.RENAME_NOREPLACE, .RENAME_EXCHANGE]) }
-    #expect(throws: Errno.EINVAL) { try context.rename("/a/f", "/b/g", .RENAME_WHITEOUT) }
+    #expect(throws: Errno.EINVAL) { try context.rename("/a/f", "/b/g", [.RENAME_WHITEOUT, .RENAME_EXCHANGE]) }
     #expect(throws: Errno.ENOENT) { try context.rename("/a/f", "/none", .RENAME_EXCHANGE) }
     try context.rename("/a/f", "/new", .RENAME_NOREPLACE)
     try context.rename("/new", "/b/g", .RENAME_EXCHANGE)
@@ -241,5 +241,11 @@ import Testing
     #expect(try context.stat("/a").st_nlink == 2)
     #expect(try context.stat("/").st_nlink == 6)
     #expect(throws: Errno.EINVAL) { try context.rename("/a", "/a/sub", .RENAME_EXCHANGE) }
+    let size = try context.stat("/b").st_size
+    try context.rename("/b/g", "/moved", .RENAME_WHITEOUT)
+    let left = try context.stat("/b/g")
+    #expect(left.st_mode.rawValue == 0o020000 && left.st_rdev == 0)
+    #expect(try context.stat("/b").st_size == size)
+    #expect(try context.content("/moved") == "f")
   }
 }

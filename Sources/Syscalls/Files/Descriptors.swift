@@ -104,6 +104,10 @@ private func makeEvent(_ thread: Thread, _ count: UInt32, _ flags: EventFDFlags)
 
 /// Takes, converts or gives back a lock on a whole file. See flock(2).
 func flock(_ thread: Thread, _ descriptor: Descriptor, _ operation: Flags<FlockOperation>) throws(Errno) -> Int {
+  switch operation.value.subtracting(.LOCK_NB) {
+  case .LOCK_SH, .LOCK_EX, .LOCK_UN: break
+  default: throw .EINVAL
+  }
   try thread.process.files.file(at: descriptor.value).flock(operation.value)
   return 0
 }

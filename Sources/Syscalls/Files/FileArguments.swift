@@ -201,6 +201,20 @@ extension Thread {
   }
 }
 
+extension Thread {
+  /// Takes the set-user-id and set-group-id bits of a file that this thread is about to write to, where they go.
+  @inline(__always)
+  func removePrivileges(of file: OpenFile) throws(Errno) {
+    let inode = file.inode
+    if inode.mode.rawValue & 0o6000 != 0, file.isWritable { try process.fileSystem.removePrivileges(of: inode) }
+  }
+}
+
+extension OpenFile {
+  /// Whether it is /dev/null, which Linux does not move bytes from inside the kernel, though it does to.
+  var isNullDevice: Bool { inode.type == .S_IFCHR && inode.device.encoded == 0x103 }
+}
+
 extension UserString {
   /// Whether it is the empty string.
   ///

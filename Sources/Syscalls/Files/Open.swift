@@ -52,6 +52,7 @@ func openat2(
     guard request.mode == 0 else { throw .EINVAL }
   }
   if flags.contains(.O_PATH), !flags.isSubset(of: .allowedWithPath) { throw .EINVAL }
+  try checkCombination(flags)
   if request.resolve.contains(.RESOLVE_CACHED),
     flags.contains(.O_CREAT) || flags.contains(.O_TRUNC) || flags.contains(.__O_TMPFILE)
   {
@@ -61,10 +62,18 @@ func openat2(
     thread, directory, try path.path(), flags, FileMode(rawValue: UInt32(request.mode)), request.resolve)
 }
 
+/// - Throws: `EINVAL` for flags that exclude each other, whatever the path says.
+private func checkCombination(_ flags: OpenFlags) throws(Errno) {
+  if flags.isSuperset(of: [.O_CREAT, .O_DIRECTORY]) { throw .EINVAL }
+  if flags.contains(.__O_TMPFILE), !flags.isSuperset(of: .O_TMPFILE) || !flags.isWritable { throw .EINVAL }
+}
+
 private func open(
   _ thread: Thread, _ directory: Descriptor?, _ path: [UInt8], _ flags: OpenFlags, _ mode: FileMode,
   _ resolve: ResolveFlags = []
 ) throws(Errno) -> Int {
+  if !flags.contains(.O_PATH) { try checkCombination(flags) }
+  if path.isEmpty { throw .ENOENT }
   let process = thread.process
   let files = process.files
   // The number first: a file that cannot have one is not made.

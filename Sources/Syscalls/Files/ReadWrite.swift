@@ -53,7 +53,7 @@ func write(_ thread: Thread, _ descriptor: Descriptor, _ buffer: InBuffer, _ cou
   var count = try transferCount(buffer.address, count)
   if thread.process.limits.fileSize != nil { count = try limitedCount(thread, file, nil, count) }
   var reader = UserReader(buffer.address, count: count)
-  do throws(Errno) { return file.didWrite(try file.write(from: &reader, at: nil)) } catch {
+  do throws(Errno) { return try didWrite(thread, file, try file.write(from: &reader, at: nil)) } catch {
     throw writeError(thread, file, error)
   }
 }
@@ -67,9 +67,16 @@ func pwrite64(
   var count = try transferCount(buffer.address, count)
   if thread.process.limits.fileSize != nil { count = try limitedCount(thread, file, Int64(offset), count) }
   var reader = UserReader(buffer.address, count: count)
-  do throws(Errno) { return file.didWrite(try file.write(from: &reader, at: Int64(offset))) } catch {
+  do throws(Errno) { return try didWrite(thread, file, try file.write(from: &reader, at: Int64(offset))) } catch {
     throw writeError(thread, file, error)
   }
+}
+
+/// What belongs to a write that was made; returns how much it was.
+@inline(__always)
+private func didWrite(_ thread: Thread, _ file: OpenFile, _ count: Int) throws(Errno) -> Int {
+  if count > 0 { try thread.removePrivileges(of: file) }
+  return file.didWrite(count)
 }
 
 /// What a failed write says, after the signal that belongs to it.
@@ -146,7 +153,7 @@ private func read(
   let file = try thread.process.files.file(at: descriptor.value)
   let (segments, total) = try IOVector.load(vector.address, count: count)
   guard file.isReadable || position != nil else { throw .EBADF }
-  if total == 0, position == nil { return 0 }
+  if total == 0, file.isReadable, position == nil || file.hasPositions { return 0 }
   // RWF_NOWAIT is for files whose every operation could tell whether it would wait: tmpfs has none.
   guard flags.isSubset(of: [.RWF_HIPRI, .RWF_DSYNC, .RWF_SYNC, .RWF_APPEND]) else { throw .EOPNOTSUPP }
   var writer = UserWriter(segments, total: total)
@@ -160,13 +167,20 @@ private func write(
   let file = try thread.process.files.file(at: descriptor.value)
   let (segments, total) = try IOVector.load(vector.address, count: count)
   guard file.isWritable || position != nil else { throw .EBADF }
-  if total == 0, position == nil { return 0 }
+  if total == 0, file.isWritable, position == nil || file.hasPositions { return 0 }
   guard flags.isSubset(of: [.RWF_HIPRI, .RWF_DSYNC, .RWF_SYNC, .RWF_APPEND]) else { throw .EOPNOTSUPP }
   var target = position
-  if flags.contains(.RWF_APPEND), file.inode.isRegularFile { target = file.inode.size }
-  var reader = UserReader(segments, total: try limitedCount(thread, file, target, total))
+  var room = total
+  if flags.contains(.RWF_APPEND), file.inode.isRegularFile {
+    if let position, file.isWritable, Int64(total) > .max - position { throw .EINVAL }
+    let size = file.inode.size
+    if size == .max, file.isWritable { throw .EFBIG }
+    target = size
+    room = Int(min(Int64(total), .max - size))
+  }
+  var reader = UserReader(segments, total: try limitedCount(thread, file, target, room))
   let written: Int
-  do throws(Errno) { written = file.didWrite(try file.write(from: &reader, at: target)) } catch {
+  do throws(Errno) { written = try didWrite(thread, file, try file.write(from: &reader, at: target)) } catch {
     throw writeError(thread, file, error)
   }
   if let target, position == nil { file.offset = target &+ Int64(written) }

@@ -35,8 +35,10 @@ func splice(
   if !outputOffset.isNull { to = try outputOffset.load() }
   if !inputOffset.isNull { from = try inputOffset.load() }
   guard source.isReadable, target.isWritable else { throw .EBADF }
-  guard source.isPipe || target.isPipe, canSplice(source), canSplice(target) else { throw .EINVAL }
-  if from ?? 0 < 0 || to ?? 0 < 0 { throw .EINVAL }
+  guard source.isPipe || target.isPipe, !source.isNullDevice, canSplice(source), canSplice(target)
+  else { throw .EINVAL }
+  let (first, last) = (from ?? source.offset, to ?? target.offset)
+  if first < 0 || last < 0 || count > UInt(Int64.max - max(first, last)) { throw .EINVAL }
   if source.inode.type == .S_IFSOCK, from != nil { throw .EINVAL }
   if target.inode.type == .S_IFSOCK, to != nil { throw .EINVAL }
   if !target.isPipe, target.flags.contains(.O_APPEND) { throw .EINVAL }
@@ -50,6 +52,7 @@ func splice(
     if error == .EPIPE, target.signalsBrokenPipe { thread.raise(.SIGPIPE) }
     throw error
   }
+  if moved > 0 { try thread.removePrivileges(of: target) }
   if let to { try outputOffset.store(to + Int64(moved)) }
   if let from { try inputOffset.store(from + Int64(moved)) }
   return moved

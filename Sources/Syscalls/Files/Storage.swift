@@ -37,6 +37,7 @@ func ftruncate(_ thread: Thread, _ descriptor: Descriptor, _ size: Int) throws(E
   guard file.inode.isRegularFile, file.isWritable else { throw .EINVAL }
   try thread.checkFileSize(Int64(size), of: file.inode)
   try file.truncate(to: Int64(size))
+  try thread.removePrivileges(of: file)
   return 0
 }
 
@@ -70,6 +71,7 @@ func fallocate(
   if overflow { throw .EFBIG }
   if !mode.contains(.FALLOC_FL_KEEP_SIZE) { try thread.checkFileSize(Int64(end), of: file.inode) }
   try file.allocate(mode, offset: Int64(offset), count: Int64(count))
+  try thread.removePrivileges(of: file)
   return 0
 }
 

@@ -18,10 +18,21 @@ func sendfile(
   guard source.isReadable else { throw .EBADF }
   var position = source.offset
   if !offset.isNull { position = try offset.load() }
+  guard position >= 0, Int(bitPattern: count) >= 0, Int64(count) <= .max - position else { throw .EINVAL }
   let target = try files.file(at: output.value)
   guard target.isWritable else { throw .EBADF }
-  guard position >= 0, Int(bitPattern: count) >= 0, !target.flags.contains(.O_APPEND) else { throw .EINVAL }
-  guard source.inode.isRegularFile else { throw .EINVAL }
+  guard !target.flags.contains(.O_APPEND) else { throw .EINVAL }
+  // Files and devices with positions, such as /dev/zero. That a directory has no bytes shows only when some are wanted.
+  switch source.inode.type {
+  case .S_IFREG: break
+  case .S_IFCHR, .S_IFBLK: guard (try? source.seek(0, .SEEK_CUR)) != nil else { throw .EINVAL }
+  default: guard count == 0, source.inode.isDirectory else { throw .EINVAL }
+  }
+  if count == 0 {
+    if !source.flags.contains(.O_NOATIME) { source.inode.didAccess(on: source.path.mount) }
+    return 0
+  }
+  if source.isNullDevice { throw .EINVAL }
   let limit = min(Int(bitPattern: count), IOVector.maximumTransfer, Int(Int64.max - position))
   let copied = try copy(thread, source, &position, target, nil, limit)
   if offset.isNull { source.offset = position } else { try offset.store(position) }
@@ -43,10 +54,14 @@ func copyFileRange(
   guard source.inode.isRegularFile, target.inode.isRegularFile else { throw .EINVAL }
   guard source.isReadable, target.isWritable, !target.flags.contains(.O_APPEND) else { throw .EBADF }
   if source.inode.fileSystem !== target.inode.fileSystem { throw .EXDEV }
+  // Linux adds without signs, so a position in front of the file counts as one far behind it.
+  for position in [from, to] where UInt64(bitPattern: position).addingReportingOverflow(UInt64(count)).overflow {
+    throw .EOVERFLOW
+  }
   guard from >= 0, to >= 0 else { throw .EINVAL }
   let wanted = Int64(clamping: count)
-  if from.addingReportingOverflow(wanted).overflow || to.addingReportingOverflow(wanted).overflow { throw .EOVERFLOW }
-  let length = min(wanted, max(source.inode.size - from, 0), Int64(IOVector.maximumTransfer))
+  if to == .max { throw .EFBIG }
+  let length = min(wanted, max(source.inode.size - from, 0), .max - to, Int64(IOVector.maximumTransfer))
   if source.inode === target.inode, to < from + length, from < to + length { throw .EINVAL }
   let copied = try copy(thread, source, &from, target, to, Int(length))
   if inputOffset.isNull { source.offset = from } else { try inputOffset.store(from) }
@@ -58,7 +73,11 @@ private func copy(
   _ thread: Thread, _ source: OpenFile, _ from: inout Int64, _ target: OpenFile, _ to: Int64?, _ limit: Int
 ) throws(Errno) -> Int {
   let count = try limitedCount(thread, target, to, limit)
-  do throws(Errno) { return try source.copy(to: target, from: &from, at: to, count: count) } catch {
+  do throws(Errno) {
+    let copied = try source.copy(to: target, from: &from, at: to, count: count)
+    if copied > 0 { try thread.removePrivileges(of: target) }
+    return copied
+  } catch {
     if error == .EPIPE, target.signalsBrokenPipe { thread.raise(.SIGPIPE) }
     throw error
   }
