@@ -3,7 +3,7 @@
 # Run from anywhere; needs root (for chroot), the image that `make` builds, and installs the packages that the cases
 # name. Ends with one line `N passed, N failed` over all, and a status that is not zero if any failed.
 #
-#   Tests/run-guest.sh [--filter RE] [programs|shells|differential|share|machines|bad-input|faults|runtimes|cpython|stress]...
+#   Tests/run-guest.sh [--filter RE] [programs|shells|differential|share|machines|bad-input|faults|runtimes|files|cpython|stress]...
 #   Tests/run-guest.sh [--filter RE] long     # the whole suites, as `make test-long` does
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -16,15 +16,15 @@ while (($#)); do
     filter=(--filter "$2")
     shift
     ;;
-  programs | shells | differential | share | machines | bad-input | faults | runtimes | cpython | stress | long) parts+=("$1") ;;
+  programs | shells | differential | share | machines | bad-input | faults | runtimes | files | cpython | stress | long) parts+=("$1") ;;
   *)
-    echo "usage: Tests/run-guest.sh [--filter RE] [programs|shells|differential|share|machines|bad-input|faults|runtimes|cpython|stress|long]..." >&2
+    echo "usage: Tests/run-guest.sh [--filter RE] [programs|shells|differential|share|machines|bad-input|faults|runtimes|files|cpython|stress|long]..." >&2
     exit 2
     ;;
   esac
   shift
 done
-((${#parts[@]})) || parts=(programs shells differential share machines bad-input faults runtimes cpython stress)
+((${#parts[@]})) || parts=(programs shells differential share machines bad-input faults runtimes files cpython stress)
 
 # The tools are built when they first run: now, and not within a case's time.
 for tool in qemu-guest mkinitrd; do support/$tool -h >/dev/null || exit 1; done
@@ -58,12 +58,20 @@ for part in "${parts[@]}"; do
   case $part in
   runtimes) run "runtimes and compilers" runtimes quick quick ;;
   cpython) run "a sample of CPython's tests" Tests/CPython/run.py --install --sample ;;
+  files)
+    run "programs that work on files" differential --list Tests/Files/quick.toml \
+      --times build/differential/times-files.json
+    ;;
   stress) run "a sample of stress-ng" Tests/Stress/run.py --install --sample "${filter[@]}" ;;
   long)
     make -s -f Tests/Guest/Makefile O=build/tests || exit 1
     run "large programs of Tests/Guest" differential --list Tests/Guest/long.toml --times build/differential/times-long.json
     run "the same by 9p" differential --list Tests/Guest/long.toml --share --times build/differential/times-long-9p.json
     run "killed while they write" Tests/Faults/kill9.py --rounds 200
+    run "programs that work on files" differential --list Tests/Files/long.toml \
+      --times build/differential/times-files-long.json
+    run "programs that work on files, roots by 9p" differential --share --list Tests/Files/share.toml \
+      --times build/differential/times-files-share.json
     run "runtimes and compilers" runtimes long all
     run "CPython's tests" Tests/CPython/run.py --install
     run "stress-ng" Tests/Stress/run.py --install
@@ -82,7 +90,7 @@ for part in "${parts[@]}"; do
     # A sample with the root by 9p: programs that read and write files.
     sample=("${filter[@]}")
     ((${#sample[@]})) ||
-      sample=(--filter '^(files|names|mmap|large|cp-|mv-|rm-|ln-|find-|dd-|touch-|sort-temp|sqlite3-|python-files)')
+      sample=(--filter '^(files|names|mmap|large|file-model-share|cp-|mv-|rm-|ln-|find-|dd-|touch-|sort-temp|sqlite3-|python-files)')
     run "roots by 9p" Tests/Differential/run.py --install "${sample[@]}" --share \
       --list Tests/Differential/cases.toml --list Tests/Guest/programs.toml \
       --known Tests/Differential/known-differences-9p.toml --times build/differential/times-share.json
