@@ -131,6 +131,9 @@ extension AddressSpace {
           if frame != zeroPage { frames.release(frame) } else { countResident(1) }
         }
         try table.map(page, PageTableEntry(own.physical, flags(area, writable: true)), frames)
+        CPU.invalidate(page)
+        cache.balanceDirtyPages()
+        return .resolved
       }
     } else if frame != zeroPage, !frames.isShared(frame) {
       try table.map(page, PageTableEntry(frame.physical, flags(area, writable: true)), frames)
@@ -235,6 +238,9 @@ extension AddressSpace {
         area.didModifyFile()
         frames.retain(frame)
         try table.map(page, PageTableEntry(frame.physical, flags(area, writable: true)), frames)
+        countResident(1)
+        cache.balanceDirtyPages()
+        return .resolved
       } else {
         let own = try frames.allocate(.user)
         if let frame = try cache.frame(at: index, forWriting: false) { own.copy(from: frame) } else { own.zero() }

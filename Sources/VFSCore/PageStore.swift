@@ -280,6 +280,11 @@ extension PageCache {
     }
   }
 
+  /// Holds up who changes pages by a mapping, as `prepareWrite` does with write(2). It may sleep: the caller relies on no
+  /// page of the cache afterwards.
+  @inline(__always)
+  public func balanceDirtyPages() { if stored != nil { try? prepareWrite() } }
+
   /// Writes every page to the store that is dirty now, and waits for the end.
   ///
   /// - Throws: What the store said, now or since the last call; `EINTR` when the task was killed.
