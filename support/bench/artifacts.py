@@ -85,7 +85,7 @@ class Artifacts:
         """Returns the path of a compiled program of PROGRAMS."""
         source, options = PROGRAMS[name]
         source, target = os.path.join(HERE, source), self.path(name)
-        if is_older(target, source):
+        if is_older(target, source, os.path.join(HERE, "figures.h")):
             run(["gcc", "-O2", "-Wall", *options, source, "-o", target])
         return target
 

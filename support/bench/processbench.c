@@ -1,41 +1,22 @@
 // Processes, signals, futexes and faults: one figure a line, in the form of microbench.c. The programs that it starts
 // lie beside it in /bin; the shell loop and the build are left out where /bin/dash or /usr/bin/make is missing.
 #define _GNU_SOURCE
-#include <errno.h>
+#include "figures.h"
+
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
-
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
-static void figure(const char *name, double value, const char *unit) {
-  printf("%-28s %14.1f %s\n", name, value, unit);
-  fflush(stdout);
-}
-
-static void skipped(const char *name) {
-  printf("%-28s skipped: %s\n", name, strerror(errno));
-  fflush(stdout);
-}
 
 // Waits for a child; false unless it exited with status 0.
 static bool ended_well(pid_t child) {

@@ -1,38 +1,19 @@
 // Files of a 9P share, mounted at /share: one figure a line, in the form of microbench.c. The host has made what is
 // read: a tree of many files, a large file for each of the parallel reads, a root with python3 in it.
 #define _GNU_SOURCE
-#include <errno.h>
+#include "figures.h"
+
 #include <fcntl.h>
 #include <pthread.h>
 #include <spawn.h>
-#include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
-
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
-static void figure(const char *name, double value, const char *unit) {
-  printf("%-28s %14.1f %s\n", name, value, unit);
-  fflush(stdout);
-}
-
-static void skipped(const char *name) {
-  printf("%-28s skipped: %s\n", name, strerror(errno));
-  fflush(stdout);
-}
 
 enum { PIECE = 65536, PIECES = 256, PAGE = 4096 };
 #define FILE_NAME "/share/scratch"
