@@ -36,9 +36,10 @@ static struct {
 #define HUGE 10      // offsets beyond 16 TiB
 #define DIRNLINK 11  // link counts of directories
 #define TRUSTED 12   // extended attributes beside the user's
+#define EMPTY 13     // extended attributes without a value, which QEMU's 9P server takes for a removal
     {"atime", 0}, {"blocks", 0}, {"tmpfile", 0}, {"fallocate", 0}, {"exchange", 0}, {"whiteout", 0}, {"fifo", 0},
     {"holes", 0}, {"users", 0},  {"xattrs", 0},  {"huge", 0},      {"dirnlink", 0},
-    {"trusted", 0},
+    {"trusted", 0}, {"empty", 0},
 };
 #define HAS(feature) (!features[feature].is_off)
 
@@ -310,6 +311,7 @@ static void do_xattr(void) {
   size_t length = CHANCE(5) ? 1500 : random_below(20);
   memset(value, 'v', sizeof value);
   int flags = CHANCE(3) ? XATTR_CREATE : CHANCE(3) ? XATTR_REPLACE : 0;
+  if (length == 0 && !HAS(EMPTY)) length = 1;
   switch (random_below(5)) {
     case 0: case 1:
       TRACE_RESULT(lsetxattr(name, attribute, value, length, flags), "lsetxattr(\"%s\", %s, %zu, %d)", name, attribute,

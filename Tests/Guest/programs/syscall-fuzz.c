@@ -162,7 +162,14 @@ int main(int count, char **values) {
     if (number != SIGCHLD) signal(number, SIG_IGN);
 
   long before = 0;
-  for (long round = 0, all = 0; all < calls; round++) {
+  for (long round = 0, all = 0, last = 0, idle = 0; all < calls; round++) {
+    idle = all > last ? 0 : idle + 1;
+    last = all;
+    if (idle > 200) {
+      printf("after %ld calls no child makes any: mkdir %d, ", all, mkdir(PLACE, 0755) ? errno : 0);
+      printf("chdir %d\n", chdir(PLACE) ? errno : 0);
+      return 1;
+    }
     // The first rounds fill caches.
     if (before == 0 && all > calls / 4) before = free_pages();
     struct pollfd ends[CHILDREN];
