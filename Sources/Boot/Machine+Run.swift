@@ -329,6 +329,13 @@ extension Machine {
     }
   }
 
+  private func randomization(_ random: RandomSource) -> AddressRandomization {
+    guard parameters.boolean(.addressRandomization) ?? true else { return .never }
+    // "TCGTCGTCGTCG": QEMU's translator.
+    let isTranslated = CPU.has(.hypervisor) && CPU.cpuid(0x4000_0000).ebx == 0x5447_4354
+    return isTranslated ? .eachBoot(seed: random.next()) : .eachProgram
+  }
+
   private func makeSystem(_ random: RandomSource) -> System {
     do throws(Errno) {
       let zeroFrame = try frames.allocate(.kernel, zeroed: true)
@@ -341,7 +348,7 @@ extension Machine {
       return System(
         frames: frames, kernelTable: kernelTable, scheduler: scheduler, clock: clock,
         stacks: KernelStacks(kernelTable, frames), log: log, random: random, zeroFrame: zeroFrame, vdso: vdso,
-        randomizesAddresses: parameters.boolean(.addressRandomization) ?? true,
+        randomization: randomization(random),
         defaultStackLimit: BuildConfiguration.stackSize)
     } catch {
       fail([UInt8]("boot: no memory for the program"), status: 125)

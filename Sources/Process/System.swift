@@ -10,6 +10,17 @@ internal import Support
 public import SystemVIPC
 internal import VFSCore
 
+/// When the parts of a program's address space get new random places.
+public enum AddressRandomization: Sendable {
+  /// Never: `aslr=off`.
+  case never
+  /// Once, from this seed, for all programs of this boot. QEMU's translator knows code by its address too, and translates
+  /// all of a program again that comes back at another: that is nine tenths of what a shell's command costs there.
+  case eachBoot(seed: UInt64)
+  /// With each execve(2), as Linux does.
+  case eachProgram
+}
+
 /// What all processes share: the Linux personality's one object, made by `Boot`.
 public final class System {
   public let frames: FrameAllocator
@@ -23,8 +34,7 @@ public final class System {
   public let zeroFrame: PageFrame
   /// The vDSO's data page, then its code.
   public let vdso: [PageFrame]
-  /// Whether addresses are randomised; `aslr=off` turns it off.
-  public let randomizesAddresses: Bool
+  public let randomization: AddressRandomization
   /// Limits that the first process starts with.
   public let defaultStackLimit: UInt
 
@@ -60,7 +70,8 @@ public final class System {
 
   public init(
     frames: FrameAllocator, kernelTable: PageTable, scheduler: Scheduler, clock: Clock, stacks: KernelStacks, log: Log,
-    random: RandomSource, zeroFrame: PageFrame, vdso: [PageFrame], randomizesAddresses: Bool, defaultStackLimit: UInt
+    random: RandomSource, zeroFrame: PageFrame, vdso: [PageFrame], randomization: AddressRandomization,
+    defaultStackLimit: UInt
   ) {
     self.frames = frames
     self.kernelTable = kernelTable
@@ -71,7 +82,7 @@ public final class System {
     self.random = random
     self.zeroFrame = zeroFrame
     self.vdso = vdso
-    self.randomizesAddresses = randomizesAddresses
+    self.randomization = randomization
     self.defaultStackLimit = defaultStackLimit
     emptyMemory = AddressSpace(kernelTable: kernelTable, frames, zeroFrame: zeroFrame)
     scheduler.reap = { stacks.free($0.stackTop) }

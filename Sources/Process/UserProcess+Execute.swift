@@ -80,7 +80,28 @@ struct LoadedProgram {
     stackLimit: UInt
   ) throws(Errno) {
     let random = system.random
-    let layout = AddressLayoutPlan(random: system.randomizesAddresses ? { random.next() } : nil, stackLimit: stackLimit)
+    let layout: AddressLayoutPlan
+    let gap: UInt64
+    switch system.randomization {
+    case .never:
+      layout = AddressLayoutPlan(random: nil, stackLimit: stackLimit)
+      gap = 0
+    case .eachBoot(var state):
+      // Of the same state come the same places. Reference: Steele, Lea and Flood, Fast splittable pseudorandom number
+      // generators (SplitMix64).
+      let next: () -> UInt64 = {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var word = state
+        word = (word ^ word >> 30) &* 0xbf58_476d_1ce4_e5b9
+        word = (word ^ word >> 27) &* 0x94d0_49bb_1331_11eb
+        return word ^ word >> 31
+      }
+      layout = AddressLayoutPlan(random: next, stackLimit: stackLimit)
+      gap = random.next() & 0x1ff0
+    case .eachProgram:
+      layout = AddressLayoutPlan(random: { random.next() }, stackLimit: stackLimit)
+      gap = random.next() & 0x1ff0
+    }
     let memory = try AddressSpace(
       system.frames, kernelTable: system.kernelTable, zeroFrame: system.zeroFrame, layout: layout,
       stackLimit: stackLimit)
@@ -168,8 +189,7 @@ struct LoadedProgram {
     stack = try InitialStack(
       InitialStack.Contents(
         arguments: image.arguments, environment: environment, executablePath: path, platform: [UInt8]("x86_64"),
-        auxiliaryVector: vector, randomBytes: randomBytes,
-        gap: system.randomizesAddresses ? random.next() & 0x1ff0 : 0),
+        auxiliaryVector: vector, randomBytes: randomBytes, gap: gap),
       top: top, limit: min(UInt64(stackLimit / 4), 6 << 20))
     try memory.makeStack(
       size: UInt(top - stack.stackPointer) + 32 * UInt(pageSize), executable: plan.hasExecutableStack)

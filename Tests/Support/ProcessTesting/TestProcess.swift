@@ -31,7 +31,7 @@ public struct TestProcess {
       frames: frames, kernelTable: table, scheduler: Scheduler(timers: TimerQueue(clock: clock)), clock: clock,
       stacks: KernelStacks(table, frames), log: Log { log.text.append(String(decoding: $0.bytes, as: UTF8.self)) },
       random: RandomSource(), zeroFrame: try frames.allocate(.kernel, zeroed: true), vdso: [],
-      randomizesAddresses: false, defaultStackLimit: 8 << 20)
+      randomization: .never, defaultStackLimit: 8 << 20)
     self.log = log
     let root = MemoryFileSystem(machine.environment, typeName: "rootfs")
     namespace = Namespace(machine.environment, root: root, source: Array("rootfs".utf8))
