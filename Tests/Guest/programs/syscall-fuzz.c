@@ -17,8 +17,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/msg.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
@@ -75,8 +79,8 @@ static int is_allowed(long number) {
   case SYS_exit: case SYS_exit_group: case SYS_reboot: case SYS_kill: case SYS_tkill: case SYS_tgkill:
   case SYS_rt_sigqueueinfo: case SYS_rt_tgsigqueueinfo: case SYS_pidfd_send_signal: case SYS_rt_sigreturn:
   // The place is left as it was found.
-  case SYS_chroot: case SYS_pivot_root: case SYS_mount: case SYS_umount2: case SYS_shmget: case SYS_msgget:
-  case SYS_semget: case SYS_mq_open: case SYS_settimeofday: case SYS_clock_settime: case SYS_sethostname:
+  case SYS_chroot: case SYS_pivot_root: case SYS_mount: case SYS_umount2:
+  case SYS_settimeofday: case SYS_clock_settime: case SYS_sethostname:
   case SYS_setdomainname: case SYS_unlink: case SYS_unlinkat: case SYS_rmdir: case SYS_rename: case SYS_renameat:
   case SYS_renameat2: case SYS_adjtimex: case SYS_clock_adjtime:
     return 0;
@@ -138,6 +142,16 @@ static void sweep(void) {
   chmod(PLACE, 0755);
   clear(PLACE);
   rmdir(PLACE);
+  // What outlives the processes that made it.
+  union { struct shmid_ds memory; struct semid_ds semaphores; struct msqid_ds messages; } status;
+  for (int index = shmctl(0, SHM_INFO, &status.memory); index >= 0; index--)
+    shmctl(shmctl(index, SHM_STAT, &status.memory), IPC_RMID, NULL);
+  struct seminfo limits;
+  for (int index = semctl(0, 0, SEM_INFO, &limits); index >= 0; index--)
+    semctl(semctl(index, 0, SEM_STAT, &status.semaphores), 0, IPC_RMID);
+  for (int index = msgctl(0, MSG_INFO, &status.messages); index >= 0; index--)
+    msgctl(msgctl(index, MSG_STAT, &status.messages), IPC_RMID, NULL);
+  clear("/dev/mqueue");
 }
 
 // What a child may have changed of this process, and the next ones would inherit.
