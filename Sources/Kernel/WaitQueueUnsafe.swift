@@ -13,7 +13,8 @@ internal import Platform
 
   /// Makes this the entry by which `task`, which holds it, sleeps in queues.
   final func belong(to task: Task) {
-    // SAFETY: a task that sleeps is held by its process, which ends after it, and is in no queue when it does not sleep.
+    // SAFETY: a task that sleeps is held by its process, or by itself when that has let go of it (`Thread.end`), and is in
+    // no queue when it does not sleep.
     unsafe self.task = Unmanaged.passUnretained(task)
   }
 

@@ -39,6 +39,8 @@ public final class Thread: Task {
 
   /// exit(2) was called.
   private var endRequest: ExitStatus?
+  /// This thread, while it ends.
+  private var holdsItself: Thread?
 
   init(_ process: UserProcess, tid: Int32, stackTop: UInt, name: [UInt8]) {
     self.process = process
@@ -176,9 +178,12 @@ public final class Thread: Task {
 
   /// Does what belongs to the end of a thread: the last one ends the process.
   private func end(_ status: ExitStatus) {
+    // Its process lets go of it, and closing files may sleep after that.
+    holdsItself = self
     releaseFutexes()
     leaveSemaphoreUndo()
     process.threadEnded(self, status)
+    holdsItself = nil
   }
 
   /// exit(2): ends this thread only, on its way out of the kernel.
