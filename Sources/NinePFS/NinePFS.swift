@@ -80,6 +80,8 @@ public final class NinePFileSystem: FileSystem {
   let client: NinePClient
   let cache: NinePCachePolicy
   let inodes = NinePInodeTable()
+  /// Those that lost their last name and are still open.
+  let nameless = NinePInodeTable()
   /// Files with changes that nobody has open: they must not go before their changes are at the server.
   private var unwritten: [NinePInode] = []
   /// Fids that could be had again, and how many may be kept: the server pays for each.
@@ -168,9 +170,14 @@ public final class NinePFileSystem: FileSystem {
     unwritten.append(inode)
   }
 
+  /// The inode in a slot of both tables.
+  private func inode(inSlot slot: Int) -> NinePInode? {
+    slot < inodes.capacity ? inodes[slot] : nameless[slot - inodes.capacity]
+  }
+
   override public func startWriteBack() {
-    for at in 0..<inodes.capacity {
-      if let cache = inodes[at]?.pageCache, cache.dirtyCount > 0 { cache.startWriteBack() }
+    for at in 0..<(inodes.capacity + nameless.capacity) {
+      if let cache = inode(inSlot: at)?.pageCache, cache.dirtyCount > 0 { cache.startWriteBack() }
     }
   }
 
@@ -190,10 +197,11 @@ public final class NinePFileSystem: FileSystem {
   override public func reclaim(_ count: Int, takesMapped: Bool) -> Int {
     var freed = 0
     // Twice round: the first time may find nothing but pages that were used.
-    var left = inodes.capacity * 2
+    let capacity = inodes.capacity + nameless.capacity
+    var left = capacity * 2
     while freed < count, left > 0 {
-      if reclaimHand >= inodes.capacity { reclaimHand = 0 }
-      guard let inode = inodes[reclaimHand], let cache = inode.pageCache, cache.pageCount > 0 else {
+      if reclaimHand >= capacity { reclaimHand = 0 }
+      guard let inode = inode(inSlot: reclaimHand), let cache = inode.pageCache, cache.pageCount > 0 else {
         reclaimHand += 1
         left -= 1
         continue

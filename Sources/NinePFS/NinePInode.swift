@@ -50,7 +50,7 @@ final class NinePInode: Inode {
     share.inodes.insert(self)
   }
 
-  deinit { share.inodes.remove(self) }
+  deinit { (isUnlinked ? share.nameless : share.inodes).remove(self) }
 
   // MARK: Attributes
 
@@ -380,9 +380,12 @@ final class NinePInode: Inode {
     if share.cache == .loose { missing.insert(name) }
     if inode.isDirectory || inode.linkCount <= 1 {
       inode.linkCount = 0
+      if !inode.isUnlinked {
+        share.inodes.remove(inode)
+        share.nameless.insert(inode)
+      }
       inode.isUnlinked = true
       inode.isStale = false
-      share.inodes.remove(inode)
       if inode.isDirectory { linkCount = max(linkCount, 3) - 1 }
     } else {
       inode.linkCount -= 1
