@@ -157,6 +157,7 @@ int64_t cshims_copy_user_string(void *destination, const void *source, size_t li
 bool cshims_load_user32(uint64_t address, uint32_t *value);
 bool cshims_load_user64(uint64_t address, uint64_t *value);
 bool cshims_store_user32(uint64_t address, uint32_t value);
+bool cshims_touch_user32(uint64_t address);
 bool cshims_store_user64(uint64_t address, uint64_t value);
 // Where a fault at `rip` in one of these resumes, or 0.
 uint64_t cshims_fixup(uint64_t rip);

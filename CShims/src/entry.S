@@ -342,6 +342,7 @@ cshims_copy_user_string:
 	USER_LOAD cshims_load_user32, %ecx, movl
 	USER_LOAD cshims_load_user64, %rcx, movq
 	USER_ACCESS cshims_store_user32, "movl %esi, (%rdi)"
+	USER_ACCESS cshims_touch_user32, "orl $0, (%rdi)"
 	USER_ACCESS cshims_store_user64, "movq %rsi, (%rdi)"
 
 // MARK: Floating point state

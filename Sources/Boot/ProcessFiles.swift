@@ -95,6 +95,10 @@ final class ProcessFile: ProcessInformation {
       let times = isLeader ? process.times : thread.times
       result.userTime = times.user
       result.systemTime = times.system
+      result.nice = thread.scheduling.nice
+      result.realTimePriority = thread.scheduling.priority
+      result.inheritedPriority = thread.realTimePriority
+      result.schedulingPolicy = thread.scheduling.policy.rawValue
       result.pendingSignals = thread.signals.pending.set.rawValue
       result.blockedSignals = thread.signals.mask.rawValue
     }

@@ -1,3 +1,4 @@
+public import LinuxABI
 internal import Platform
 
 /// Chooses what runs: fairly by virtual time, after all tasks with a real-time priority. One CPU; the program is preempted
@@ -230,6 +231,15 @@ internal import Platform
   /// Sleeps until the deadline or a signal.
   public func sleep(until deadline: UInt64?, interruptible: Bool = true) -> WakeReason {
     Task.withCurrent { block($0, until: deadline, interruptible ? .interruptible : .uninterruptible) }
+  }
+
+  /// Repeats `body` until it has run to its end without a sleep: what it saw of the program's memory was so at one time.
+  public func undisturbed(_ body: () throws(Errno) -> Void) throws(Errno) {
+    var count: UInt64
+    repeat {
+      count = switchCount
+      try body()
+    } while count != switchCount
   }
 
   /// Lets another task run first, whatever its share. See sched_yield(2).

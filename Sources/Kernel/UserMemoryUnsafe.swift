@@ -49,6 +49,15 @@ public enum UserMemory {
     if left != 0 { throw .EFAULT }
   }
 
+  /// Replaces a word by what `body`, which must not sleep, makes of it: nothing else runs in between. The page is made
+  /// writable first, which may sleep.
+  ///
+  /// - Throws: `EFAULT`, and what `body` throws.
+  public static func update(at address: UInt, _ body: (UInt32) throws(Errno) -> UInt32) throws(Errno) {
+    guard UserAddress.isValid(address, 4), UserCopy.touch32(address) else { throw .EFAULT }
+    try store(try body(try load(at: address)), at: address)
+  }
+
   /// Reads bytes.
   ///
   /// - Throws: `EFAULT`, also when only a part can be read.

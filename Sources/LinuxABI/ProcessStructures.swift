@@ -39,6 +39,22 @@ public struct RobustListHead: ABIStruct, Sendable {
   public init() {}
 }
 
+/// One futex of several that are waited for: `struct futex_waitv`, 24 bytes. See futex_waitv(2).
+@frozen
+public struct FutexWaitv: ABIStruct, Sendable {
+  public var val: UInt64 = 0
+  public var uaddr: UInt64 = 0
+  public var flags: UInt32 = 0
+  public var __reserved: UInt32 = 0
+
+  /// All bytes zero.
+  public init() {}
+
+  public static var FUTEX_32: UInt32 { 2 }
+  public static var FUTEX_WAITV_MAX: UInt32 { 128 }
+  public var isPrivate: Bool { flags & FutexFlags.FUTEX_PRIVATE_FLAG.rawValue != 0 }
+}
+
 /// The area of restartable sequences: `struct rseq` of `linux/rseq.h`, 32 bytes, aligned to 32. See rseq(2).
 @frozen
 public struct RSeq: ABIStruct, Sendable {

@@ -99,6 +99,8 @@ public enum UserCopy {
   }
   @inline(__always)
   public static func store32(_ user: UInt, _ value: UInt32) -> Bool { cshims_store_user32(UInt64(user), value) }
+  /// Writes a word as it is.
+  public static func touch32(_ user: UInt) -> Bool { cshims_touch_user32(UInt64(user)) }
   @inline(__always)
   public static func store64(_ user: UInt, _ value: UInt64) -> Bool { cshims_store_user64(UInt64(user), value) }
 }

@@ -66,6 +66,8 @@ public struct ProcessStatistics {
   public var childSystemTime: UInt64 = 0
   public var nice: Int32 = 0
   public var realTimePriority: Int32 = 0
+  /// The real-time priority that is in force: its own, or that of a thread that waits for one of its locks.
+  public var inheritedPriority: Int32 = 0
   public var schedulingPolicy: UInt32 = 0
   public var threadCount = 1
   /// Monotonic.

@@ -39,7 +39,7 @@ enum ProcessReport {
     field(UInt64(MachineReport.ticks(s.systemTime)))
     field(UInt64(MachineReport.ticks(s.childUserTime)))
     field(UInt64(MachineReport.ticks(s.childSystemTime)))
-    field(s.realTimePriority > 0 ? -1 - Int(s.realTimePriority) : 20 + Int(s.nice))
+    field(s.inheritedPriority > 0 ? -1 - Int(s.inheritedPriority) : 20 + Int(s.nice))
     field(Int(s.nice))
     field(s.threadCount)
     field(0)

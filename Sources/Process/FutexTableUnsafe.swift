@@ -61,6 +61,10 @@ public struct FutexKey: Equatable {
   }
   private static var bucketCount: Int { 256 }
   private let buckets: UnsafeMutablePointer<Bucket>
+  /// Threads that wait in another way than in the buckets: for several futexes, or to be moved to a lock. None, as a rule.
+  var others = 0
+  var vectors: [FutexVector] = []
+  let locks = LockTable()
 
   public init() {
     // SAFETY: as many as `bucket` counts.
@@ -79,6 +83,7 @@ public struct FutexKey: Equatable {
   private func append(_ thread: Thread) {
     thread.futexWait.isQueued = true
     // SAFETY: the lists name threads that sleep; see above.
+    if thread.scheduling.priority > 0, insert(thread) { return }
     unsafe thread.futexWait.next = nil
     let bucket = unsafe bucket(thread.futexWait.key)
     let last = unsafe bucket.pointee.last
@@ -90,6 +95,32 @@ public struct FutexKey: Equatable {
       unsafe bucket.pointee.first = new
     }
     unsafe bucket.pointee.last = new
+  }
+
+  /// Puts a thread of a real-time policy before the first of its list with a lower priority; false when there is none.
+  @inline(never)
+  private func insert(_ thread: Thread) -> Bool {
+    // SAFETY: as in `append`.
+    let bucket = unsafe bucket(thread.futexWait.key)
+    var next = unsafe bucket.pointee.first
+    while let at = unsafe next,
+      unsafe at._withUnsafeGuaranteedRef({ $0.scheduling.priority >= thread.scheduling.priority })
+    {
+      unsafe next = at._withUnsafeGuaranteedRef { unsafe $0.futexWait.next }
+    }
+    guard let after = unsafe next else { return false }
+    let new = unsafe Unmanaged.passUnretained(thread)
+    unsafe after._withUnsafeGuaranteedRef {
+      unsafe thread.futexWait.previous = $0.futexWait.previous
+      unsafe $0.futexWait.previous = new
+    }
+    unsafe thread.futexWait.next = after
+    if let previous = unsafe thread.futexWait.previous {
+      unsafe previous._withUnsafeGuaranteedRef { unsafe $0.futexWait.next = new }
+    } else {
+      unsafe bucket.pointee.first = new
+    }
+    return true
   }
 
   private func remove(_ thread: Thread) {
@@ -153,38 +184,69 @@ public struct FutexKey: Equatable {
     }
   }
 
+  /// Whether a thread waits for `key` and for nothing else.
+  func isWaited(for key: FutexKey) -> Bool {
+    // SAFETY: as in `append`.
+    var next = unsafe bucket(key).pointee.first
+    while let at = unsafe next {
+      if unsafe at._withUnsafeGuaranteedRef({ $0.futexWait.key == key }) { return true }
+      unsafe next = at._withUnsafeGuaranteedRef { unsafe $0.futexWait.next }
+    }
+    return false
+  }
+
   /// Wakes up to `count` threads whose bitset shares a bit. See FUTEX_WAKE_BITSET.
   ///
   /// - Returns: How many were woken.
-  public func wake(_ key: FutexKey, _ count: Int, bitset: UInt32 = FutexWord.FUTEX_BITSET_MATCH_ANY) -> Int {
-    take(key, count, bitset) { $0.scheduler.wake($0, .woken) }
+  /// - Throws: `EINVAL` when one waits there to be moved to a lock.
+  public func wake(
+    _ key: FutexKey, _ count: Int, bitset: UInt32 = FutexWord.FUTEX_BITSET_MATCH_ANY
+  ) throws(Errno) -> Int {
+    let taken = take(key, count, bitset) { $0.scheduler.wake($0, .woken) }
+    return taken < count && others > 0 ? taken + (try wakeOthers(key, count - taken)) : taken
   }
 
   /// Wakes up to `count` threads, and makes up to `moved` more wait for another futex. See FUTEX_REQUEUE.
   ///
-  /// - Returns: How many were woken, and how many moved.
-  public func requeue(_ key: FutexKey, wake count: Int, to target: FutexKey, move limit: Int) -> (
-    woken: Int, moved: Int
-  ) {
-    let woken = wake(key, count)
-    if key == target { return (woken, 0) }
+  /// - Returns: How many were woken and moved.
+  /// - Throws: `EINVAL` when one waits there to be moved to a lock.
+  public func requeue(_ key: FutexKey, wake count: Int, to target: FutexKey, move limit: Int) throws(Errno) -> Int {
+    let woken = try wake(key, count)
+    if key == target { return woken }
     // Those that moved within one list come up again, and do not wait for `key` any more.
     let moved = take(key, limit, FutexWord.FUTEX_BITSET_MATCH_ANY) { thread in
       thread.futexWait.key = target
       append(thread)
     }
-    return (woken, moved)
+    return woken + moved + (moved < limit && others > 0 ? try moveOthers(key, limit - moved, to: target) : 0)
   }
 }
 
 extension Thread {
   /// Takes a lock with priority inheritance. See `LockTable.lock`.
   public func lockFutex(_ address: UInt, isPrivate: Bool, waits: Bool, until deadline: UInt64?) throws(Errno) {
-    try process.system.locks.lock(self, address, isPrivate: isPrivate, waits: waits, until: deadline)
+    try process.system.futexes.locks.lock(self, address, isPrivate: isPrivate, waits: waits, until: deadline)
   }
   /// Gives one back. See `LockTable.unlock`.
   public func unlockFutex(_ address: UInt, isPrivate: Bool) throws(Errno) {
-    try process.system.locks.unlock(self, address, isPrivate: isPrivate)
+    try process.system.futexes.locks.unlock(self, address, isPrivate: isPrivate)
+  }
+  /// Sleeps until it is moved to a lock and has that. See `LockTable.waitForRequeue`.
+  public func waitForRequeue(
+    _ address: UInt, to target: UInt, isPrivate: Bool, expected: UInt32, until deadline: UInt64?
+  ) throws(Errno) {
+    let futexes = process.system.futexes
+    futexes.others += 1
+    defer { futexes.others -= 1 }
+    try futexes.locks.waitForRequeue(
+      self, address, to: target, isPrivate: isPrivate, expected: expected, until: deadline)
+  }
+  /// Moves others to a lock. See `LockTable.requeue`.
+  public func requeueToLock(
+    _ address: UInt, to target: UInt, isPrivate: Bool, expected: UInt32, move limit: Int
+  ) throws(Errno) -> Int {
+    try process.system.futexes.locks.requeue(
+      self, address, to: target, isPrivate: isPrivate, expected: expected, move: limit)
   }
 
   /// Tells those who wait that this thread ends: its robust futexes, then the word of set_tid_address(2).
@@ -192,14 +254,14 @@ extension Thread {
   /// Called while the thread's memory is still the one in force. See get_robust_list(2).
   func releaseFutexes() {
     releaseRobustList()
-    process.system.locks.ownerEnded(self)
+    process.system.futexes.locks.ownerEnded(self)
     guard clearChildTID != 0 else { return }
     let address = clearChildTID
     clearChildTID = 0
     guard (try? UserMemory.store(UInt32(0), at: address)) != nil,
       let key = try? FutexKey(process.memory, address, isPrivate: false)
     else { return }
-    _ = process.system.futexes.wake(key, 1)
+    _ = try? process.system.futexes.wake(key, 1)
   }
 
   private func releaseRobustList() {
@@ -212,24 +274,33 @@ extension Thread {
       // The entry may be freed by whoever is woken: look beyond it first.
       let next = try? UserMemory.load(UInt64.self, at: UInt(entry & ~1))
       if entry & ~1 != list.list_op_pending & ~1 {
-        guard releaseRobust(entry, list.futex_offset) else { return }
+        guard releaseRobust(entry, list.futex_offset, isPending: false) else { return }
       }
       guard let next else { return }
       entry = next
       left -= 1
     }
-    if list.list_op_pending & ~1 != 0 { _ = releaseRobust(list.list_op_pending, list.futex_offset) }
+    if list.list_op_pending & ~1 != 0 {
+      _ = releaseRobust(list.list_op_pending, list.futex_offset, isPending: true)
+    }
   }
 
-  /// Marks a futex that this thread holds as its dead owner's, and wakes one waiter.
-  private func releaseRobust(_ entry: UInt64, _ offset: Int64) -> Bool {
+  /// Marks a futex that this thread holds as its dead owner's, and wakes one waiter; those of a lock with priority
+  /// inheritance, bit 0 of `entry`, are told by `LockTable.ownerEnded`.
+  ///
+  /// - Parameter isPending: The thread was about to take or to give back: it may have freed the futex and woken nobody yet.
+  private func releaseRobust(_ entry: UInt64, _ offset: Int64, isPending: Bool) -> Bool {
     let address = UInt((entry & ~1) &+ UInt64(bitPattern: offset))
     guard address & 3 == 0, let word = try? UserMemory.load(UInt32.self, at: address) else { return false }
-    guard word & FutexWord.FUTEX_TID_MASK == UInt32(bitPattern: tid) else { return true }
-    let new = word & FutexWord.FUTEX_WAITERS | FutexWord.FUTEX_OWNER_DIED
-    guard (try? UserMemory.store(new, at: address)) != nil else { return false }
-    if word & FutexWord.FUTEX_WAITERS != 0, let key = try? FutexKey(process.memory, address, isPrivate: false) {
-      _ = process.system.futexes.wake(key, 1)
+    var wakes = word & FutexWord.FUTEX_WAITERS != 0
+    if word & FutexWord.FUTEX_TID_MASK == UInt32(bitPattern: tid) {
+      let new = word & FutexWord.FUTEX_WAITERS | FutexWord.FUTEX_OWNER_DIED
+      guard (try? UserMemory.store(new, at: address)) != nil else { return false }
+    } else {
+      wakes = isPending && word == 0
+    }
+    if wakes, entry & 1 == 0, let key = try? FutexKey(process.memory, address, isPrivate: false) {
+      _ = try? process.system.futexes.wake(key, 1)
     }
     return true
   }

@@ -48,7 +48,6 @@ public final class System {
   /// Called when the first process has ended: the machine's end.
   public var machineExit: ((ExitStatus) -> Void)?
   public let futexes = FutexTable()
-  let locks = LockTable()
   /// What a process has that has ended: no memory of its own, and no files.
   let emptyMemory: AddressSpace
   let emptyFiles = FileDescriptorTable()

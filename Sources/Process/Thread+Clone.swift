@@ -169,12 +169,21 @@ extension Thread {
     applyScheduling()
   }
 
-  /// Tells the scheduler of `scheduling`.
+  /// Tells the scheduler of `scheduling`, and whoever has the lock that the thread waits for.
   public func applyScheduling() {
-    let isRealTime = scheduling.policy == .SCHED_FIFO || scheduling.policy == .SCHED_RR
+    applyShare()
+    process.system.futexes.locks.priorityChanged(self)
+  }
+
+  func applyShare() {
     scheduler.setShare(
       of: self, nice: scheduling.nice, isIdlePolicy: scheduling.policy == .SCHED_IDLE,
-      realTimePriority: isRealTime ? scheduling.priority : 0, isRoundRobin: scheduling.policy == .SCHED_RR)
+      realTimePriority: realTimePriority, isRoundRobin: scheduling.policy == .SCHED_RR)
+  }
+
+  /// 1 to 99 for the real-time policies, and for who has a lock that a thread of these waits for; else 0.
+  public var realTimePriority: Int32 {
+    max(scheduling.policy == .SCHED_FIFO || scheduling.policy == .SCHED_RR ? scheduling.priority : 0, inheritedPriority)
   }
 }
 

@@ -18,6 +18,8 @@ public final class Thread: Task {
 
   public let signals = ThreadSignals()
   public var scheduling = SchedulingParameters()
+  /// The highest real-time priority among threads that wait for this one's locks. See `LockTable`.
+  var inheritedPriority: Int32 = 0
   /// prctl(PR_SET_NAME), at most 15 bytes.
   public var name: [UInt8]
   /// set_tid_address(2): cleared and woken when the thread ends.

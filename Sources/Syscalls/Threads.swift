@@ -16,6 +16,7 @@ let threadSyscalls: [Syscall] = [
   Syscall(274, "get_robust_list", .none, get_robust_list),
   Syscall(324, "membarrier", membarrier),
   Syscall(334, "rseq", .none, rseq),
+  Syscall(449, "futex_waitv", futex_waitv),
 ]
 
 /// Ends this thread. See _exit(2).
@@ -85,7 +86,7 @@ func futex(
   guard let operation = FutexOperation(argument: operation.rawValue) else { throw .ENOSYS }
   let isPrivate = flags.contains(.FUTEX_PRIVATE_FLAG)
   if flags.contains(.FUTEX_CLOCK_REALTIME), operation != .FUTEX_WAIT, operation != .FUTEX_WAIT_BITSET,
-    operation != .FUTEX_LOCK_PI2
+    operation != .FUTEX_LOCK_PI2, operation != .FUTEX_WAIT_REQUEUE_PI
   {
     throw .ENOSYS
   }
@@ -100,26 +101,15 @@ func futex(
   switch operation {
   case .FUTEX_WAIT, .FUTEX_WAIT_BITSET:
     let isAbsolute = operation == .FUTEX_WAIT_BITSET
-    var deadline: UInt64?
-    if fourth.value != 0 {
-      let time = try UserMemory.load(Timespec.self, at: fourth.value)
-      guard let nanoseconds = time.saturatedNanoseconds else { throw .EINVAL }
-      let clock = thread.process.system.clock
-      if !isAbsolute {
-        deadline = TimerSchedule.sum(clock.now, UInt64(nanoseconds))
-      } else if flags.contains(.FUTEX_CLOCK_REALTIME) {
-        deadline = clock.monotonic(ofRealtime: UInt64(nanoseconds))
-      } else {
-        deadline = UInt64(nanoseconds)
-      }
-    }
+    let deadline = try deadline(
+      thread, fourth.value, isAbsolute: isAbsolute, isRealtime: flags.contains(.FUTEX_CLOCK_REALTIME))
     let bitset = isAbsolute ? third : FutexWord.FUTEX_BITSET_MATCH_ANY
     return try wait(thread, address.value, isPrivate, value, bitset, deadline)
   case .FUTEX_WAKE:
-    return table.wake(try key(address.value), count(value))
+    return try table.wake(try key(address.value), count(value))
   case .FUTEX_WAKE_BITSET:
     guard third != 0 else { throw .EINVAL }
-    return table.wake(try key(address.value), count(value), bitset: third)
+    return try table.wake(try key(address.value), count(value), bitset: third)
   case .FUTEX_REQUEUE, .FUTEX_CMP_REQUEUE:
     let limit = Int32(truncatingIfNeeded: fourth.value)
     guard Int32(bitPattern: value) >= 0, limit >= 0 else { throw .EINVAL }
@@ -127,29 +117,28 @@ func futex(
       guard address.value & 3 == 0 else { throw .EINVAL }
       guard try UserMemory.load(UInt32.self, at: address.value) == third else { throw .EAGAIN }
     }
-    let result = table.requeue(
-      try key(address.value), wake: Int(value), to: try key(second.value), move: Int(limit))
     // FUTEX_REQUEUE counts both too, as Linux does whatever the man page says.
-    return result.woken + result.moved
+    return try table.requeue(
+      try key(address.value), wake: Int(value), to: try key(second.value), move: Int(limit))
   case .FUTEX_WAKE_OP:
     let first = try key(address.value)
     let other = try key(second.value)
-    let old = try changeWord(second.value, third)
-    var woken = table.wake(first, count(value))
-    if try WakeOperation(third).holds(old) {
-      woken += table.wake(other, count(UInt32(truncatingIfNeeded: fourth.value)))
+    let work = WakeOperation(third)
+    var old: UInt32 = 0
+    try UserMemory.update(at: second.value) { word throws(Errno) in
+      old = word
+      return try work.apply(to: word)
+    }
+    var woken = try table.wake(first, count(value))
+    if try work.holds(old) {
+      woken += try table.wake(other, count(UInt32(truncatingIfNeeded: fourth.value)))
     }
     return woken
   case .FUTEX_LOCK_PI, .FUTEX_LOCK_PI2:
-    var deadline: UInt64?
-    if fourth.value != 0 {
-      let time = try UserMemory.load(Timespec.self, at: fourth.value)
-      guard let nanoseconds = time.saturatedNanoseconds else { throw .EINVAL }
-      // The older one's time is the wall clock's without saying so.
-      let isRealtime = operation == .FUTEX_LOCK_PI || flags.contains(.FUTEX_CLOCK_REALTIME)
-      let clock = thread.process.system.clock
-      deadline = isRealtime ? clock.monotonic(ofRealtime: UInt64(nanoseconds)) : UInt64(nanoseconds)
-    }
+    // The older one's time is the wall clock's without saying so.
+    let deadline = try deadline(
+      thread, fourth.value, isAbsolute: true,
+      isRealtime: operation == .FUTEX_LOCK_PI || flags.contains(.FUTEX_CLOCK_REALTIME))
     try thread.lockFutex(address.value, isPrivate: isPrivate, waits: true, until: deadline)
     return 0
   case .FUTEX_TRYLOCK_PI:
@@ -158,8 +147,53 @@ func futex(
   case .FUTEX_UNLOCK_PI:
     try thread.unlockFutex(address.value, isPrivate: isPrivate)
     return 0
-  case .FUTEX_FD, .FUTEX_WAIT_REQUEUE_PI, .FUTEX_CMP_REQUEUE_PI: throw .ENOSYS
+  case .FUTEX_WAIT_REQUEUE_PI:
+    let deadline = try deadline(
+      thread, fourth.value, isAbsolute: true, isRealtime: flags.contains(.FUTEX_CLOCK_REALTIME))
+    guard address.value != second.value else { throw .EINVAL }
+    try thread.waitForRequeue(
+      address.value, to: second.value, isPrivate: isPrivate, expected: value, until: deadline)
+    return 0
+  case .FUTEX_CMP_REQUEUE_PI:
+    let limit = Int32(truncatingIfNeeded: fourth.value)
+    guard value == 1, limit >= 0, address.value != second.value else { throw .EINVAL }
+    return try thread.requeueToLock(
+      address.value, to: second.value, isPrivate: isPrivate, expected: third, move: Int(limit))
+  case .FUTEX_FD: throw .ENOSYS
   }
+}
+
+/// When a wait ends, in monotonic nanoseconds; nil for a time at 0.
+private func deadline(
+  _ thread: Thread, _ address: UInt, isAbsolute: Bool, isRealtime: Bool
+) throws(Errno) -> UInt64? {
+  if address == 0 { return nil }
+  guard let time = try UserMemory.load(Timespec.self, at: address).saturatedNanoseconds else { throw .EINVAL }
+  let clock = thread.process.system.clock
+  if !isAbsolute { return TimerSchedule.sum(clock.now, UInt64(time)) }
+  return isRealtime ? clock.monotonic(ofRealtime: UInt64(time)) : UInt64(time)
+}
+
+/// Waits for one of several futexes. See futex_waitv(2).
+func futex_waitv(
+  _ thread: Thread, _ words: Address, _ count: UInt32, _ flags: UInt32, _ time: Address, _ clock: Int32
+) throws(Errno) -> Int {
+  guard flags == 0, count > 0, count <= FutexWaitv.FUTEX_WAITV_MAX, words.value != 0 else { throw .EINVAL }
+  var end: UInt64?
+  if time.value != 0 {
+    // CLOCK_REALTIME and CLOCK_MONOTONIC.
+    guard clock == 0 || clock == 1 else { throw .EINVAL }
+    end = try deadline(thread, time.value, isAbsolute: true, isRealtime: clock == 0)
+  }
+  var list: [FutexWaitv] = []
+  for index in 0..<UInt(count) {
+    let word = try UserMemory.load(FutexWaitv.self, at: words.value &+ index * UInt(MemoryLayout<FutexWaitv>.size))
+    guard word.flags & ~FutexFlags.FUTEX_PRIVATE_FLAG.rawValue == FutexWaitv.FUTEX_32, word.__reserved == 0 else {
+      throw .EINVAL
+    }
+    list.append(word)
+  }
+  return try thread.process.system.futexes.wait(thread, list, until: end)
 }
 
 /// Waits, and arranges that an interrupted wait goes on until the same deadline.
@@ -218,20 +252,6 @@ private struct WakeOperation {
     case .FUTEX_OP_CMP_GT: value > operand
     case .FUTEX_OP_CMP_GE: value >= operand
     }
-  }
-}
-
-/// Changes the second word of FUTEX_WAKE_OP and returns what it held. The page is made writable first: between the last
-/// read and the write nothing else may run.
-private func changeWord(_ address: UInt, _ operation: UInt32) throws(Errno) -> UInt32 {
-  let work = WakeOperation(operation)
-  while true {
-    let old = try UserMemory.load(UInt32.self, at: address)
-    let new = try work.apply(to: old)
-    try UserMemory.store(old, at: address)
-    guard try UserMemory.load(UInt32.self, at: address) == old else { continue }
-    try UserMemory.store(new, at: address)
-    return old
   }
 }
 

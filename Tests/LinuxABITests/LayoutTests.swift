@@ -181,6 +181,8 @@ import Testing
         "struct robust_list_head", RobustListHead.self,
         ["list": \.next, "futex_offset": \.futex_offset, "list_op_pending": \.list_op_pending])
       + assertions(
+        "struct futex_waitv", FutexWaitv.self, ["val": \.val, "uaddr": \.uaddr, "flags": \.flags])
+      + assertions(
         "struct rseq", RSeq.self,
         ["cpu_id_start": \.cpu_id_start, "cpu_id": \.cpu_id, "rseq_cs": \.rseq_cs, "flags": \.flags])
       + assertions(
@@ -290,7 +292,8 @@ import Testing
       Stat(), StatxTimestamp(), Statx(), Statfs(), Dirent64(d_ino: 0, d_off: 0, d_reclen: 0, d_type: 0),
       IOVec(), Flock(), FOwnerEx(), OpenHow(), InotifyEvent(), Timespec(), Timeval(), Itimerspec(), Itimerval(),
       Timezone(), Tms(), Utimbuf(), Timex(), Utsname(), Sysinfo(), Rusage(), Rlimit(), SchedParam(), SchedAttr(),
-      UserCapHeader(), UserCapData(), CloneArgs(), RobustListHead(), RSeq(), RSeqCriticalSection(), PollFD(),
+      UserCapHeader(), UserCapData(), CloneArgs(), RobustListHead(), FutexWaitv(), RSeq(), RSeqCriticalSection(),
+      PollFD(),
       EpollEvent(events: [], data: 0), SignalSetArgument(), Termios(), Termios2(), Winsize(), SigactionKernel(),
       StackT(), SigInfo(), SignalFDInfo(), SigEvent(), SigContext(), UContext(), RTSignalFrame(), FPXSoftwareBytes(),
       SignalSet.empty,

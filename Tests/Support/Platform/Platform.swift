@@ -90,6 +90,10 @@ public enum UserCopy {
   public static func load32(_ user: UInt) -> UInt32? { load(user) }
   public static func load64(_ user: UInt) -> UInt64? { load(user) }
   public static func store32(_ user: UInt, _ value: UInt32) -> Bool { store(user, value) }
+  public static func touch32(_ user: UInt) -> Bool {
+    guard let value = load32(user) else { return false }
+    return store32(user, value)
+  }
   public static func store64(_ user: UInt, _ value: UInt64) -> Bool { store(user, value) }
 
   private static func load<T: FixedWidthInteger & BitwiseCopyable>(_ user: UInt) -> T? {
