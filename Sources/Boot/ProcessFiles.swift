@@ -78,6 +78,7 @@ final class ProcessFile: ProcessInformation {
         mapping.file = file?.path
       }
       mapping.name = area.name
+      mapping.segment = area.counter?.mappedName
       let resident = memory.residency(of: area)
       mapping.residentSize = UInt64(resident.pages * pageSize)
       mapping.anonymousSize = UInt64(resident.ownPages * pageSize)

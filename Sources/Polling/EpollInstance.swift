@@ -99,6 +99,18 @@ public final class EpollInstance: OpenFile {
     return nil
   }
 
+  /// The file that was added under a number, the one at `place` where there are several; nil for none.
+  public func file(addedAs descriptor: Int32, _ place: UInt32) -> OpenFile? {
+    guard descriptor >= 0, Int(descriptor) < items.count else { return nil }
+    var next = items[Int(descriptor)]
+    var left = place
+    while left > 0, let item = next {
+      next = item.sameDescriptor
+      left -= 1
+    }
+    return next?.file
+  }
+
   /// Takes an item out of the tables; it no longer hears of its file.
   func forget(_ item: EpollItem) {
     unlist(item)

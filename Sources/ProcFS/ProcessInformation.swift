@@ -132,6 +132,8 @@ public struct ProcessMapping {
   /// Of a file: where in it the area begins, and which.
   public var offset: UInt64 = 0
   public var file: Path?
+  /// Of a segment of System V shared memory: the key that it was made with, and its number.
+  public var segment: (key: UInt32, number: UInt64)?
   /// Of none: `[heap]`, `[stack]`, `[vdso]`, or nothing.
   public var name: StaticString?
   /// Bytes that have frames, and of these the private ones and the ones that were written.

@@ -298,9 +298,10 @@ enum ProcessReport {
       let inode = mapping.file?.inode
       text.append(hex: UInt(inode?.fileSystem.device.major ?? 0), width: 2)
       text.append(":")
-      text.append(hex: UInt(inode?.fileSystem.device.minor ?? 0), width: 2)
+      // Segments are files of a mount of the kernel's own, of device 0:1.
+      text.append(hex: UInt(inode?.fileSystem.device.minor ?? (mapping.segment == nil ? 0 : 1)), width: 2)
       text.append(" ")
-      text.append(decimal: UInt(inode?.number ?? 0))
+      text.append(decimal: UInt(inode?.number ?? mapping.segment?.number ?? 0))
       text.append(" ")
       if let file = mapping.file {
         pad(&text, from: start)
@@ -308,6 +309,11 @@ enum ProcessReport {
           // A line end in a name must not look like one of the file.
           if byte == UInt8(ascii: "\n") { text.append("\\012") } else { text.append(byte: byte) }
         }
+      } else if let segment = mapping.segment {
+        pad(&text, from: start)
+        text.append("/SYSV")
+        text.append(hex: UInt(segment.key), width: 8)
+        text.append(" (deleted)")
       } else if let name = mapping.name {
         pad(&text, from: start)
         text.append(name)

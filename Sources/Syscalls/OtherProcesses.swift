@@ -4,6 +4,7 @@
 internal import Kernel
 internal import LinuxABI
 internal import Mmap
+internal import Polling
 internal import Process
 internal import Support
 internal import VFSCore
@@ -157,12 +158,12 @@ func kcmp(
     }
     return number(left) < number(right) ? 1 : 2
   }
+  func file(_ thread: Thread, _ index: UInt) throws(Errno) -> ObjectIdentifier {
+    guard let fd = Int32(exactly: index) else { throw .EBADF }
+    return ObjectIdentifier(try thread.process.files.anyFile(at: fd))
+  }
   switch type {
   case KcmpType.KCMP_FILE:
-    func file(_ thread: Thread, _ index: UInt) throws(Errno) -> ObjectIdentifier {
-      guard let fd = Int32(exactly: index) else { throw .EBADF }
-      return ObjectIdentifier(try thread.process.files.anyFile(at: fd))
-    }
     return order(try file(one, firstIndex), try file(other, secondIndex))
   case KcmpType.KCMP_VM: return order(ObjectIdentifier(one.process.memory), ObjectIdentifier(other.process.memory))
   case KcmpType.KCMP_FILES: return order(ObjectIdentifier(one.process.files), ObjectIdentifier(other.process.files))
@@ -173,7 +174,16 @@ func kcmp(
   case KcmpType.KCMP_IO: return 0
   case KcmpType.KCMP_SYSVSEM:
     return order(one.semaphoreUndo.map { ObjectIdentifier($0) }, other.semaphoreUndo.map { ObjectIdentifier($0) })
-  case KcmpType.KCMP_EPOLL_TFD: throw .EOPNOTSUPP
+  case KcmpType.KCMP_EPOLL_TFD:
+    // struct kcmp_epoll_slot: the instance, the number under which a file was added to it, and which of several.
+    let slot = try UserMemory.load(UInt64.self, at: secondIndex)
+    let place = try UserMemory.load(UInt32.self, at: secondIndex &+ 8)
+    let left = try file(one, firstIndex)
+    guard let epoll = try other.process.files.anyFile(at: Int32(truncatingIfNeeded: slot)) as? EpollInstance else {
+      throw .EINVAL
+    }
+    guard let watched = epoll.file(addedAs: Int32(truncatingIfNeeded: slot >> 32), place) else { throw .ENOENT }
+    return order(left, ObjectIdentifier(watched))
   default: throw .EINVAL
   }
 }

@@ -10,6 +10,7 @@ public final class SharedSegment: IPCObject, MappingCounter {
   /// Its pages.
   public let cache: PageCache
   private let creatorPID: Int32
+  private let mappedKey: UInt32
   private var lastPID: Int32 = 0
   private var attachTime: Int64 = 0
   private var detachTime: Int64 = 0
@@ -26,11 +27,14 @@ public final class SharedSegment: IPCObject, MappingCounter {
     cache = PageCache(frames: namespace.frames, quota: nil)
     cache.truncate(to: Int64(clamping: size))
     creatorPID = caller.pid
+    mappedKey = UInt32(bitPattern: key)
     super.init(key: key, mode: mode, caller, namespace.now)
   }
 
   var pages: UInt { (size &+ 4095) >> 12 }
   var residentPages: UInt { UInt(cache.pageCount) }
+
+  public var mappedName: (key: UInt32, number: UInt64) { (mappedKey, UInt64(UInt32(bitPattern: id))) }
 
   public func areaOpened() {
     attachCount += 1

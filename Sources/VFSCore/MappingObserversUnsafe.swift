@@ -18,6 +18,8 @@ public protocol MappingObserver: AnyObject {
 public protocol MappingCounter: AnyObject {
   func areaOpened()
   func areaClosed()
+  /// By what /proc/PID/maps names its areas: the key that it was made with, and its number.
+  var mappedName: (key: UInt32, number: UInt64) { get }
 }
 
 /// The address spaces that map pages of one cache. They are not kept alive by it: each takes itself out before it goes.

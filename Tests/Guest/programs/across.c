@@ -4,6 +4,7 @@
 #include "../check.h"
 
 #include <sched.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/uio.h>
@@ -128,6 +129,27 @@ static void common(void) {
   for (int type = 1; type <= 4; type++) CHECK(compare(self, pid, type, 0, 0) == 0);
   kill(pid, SIGKILL);
   wait_status(pid);
+  // The files that an epoll instance watches.
+  int epoll = epoll_create1(0), channel[2];
+  struct epoll_event event = {.events = EPOLLIN};
+  struct { uint32_t epoll, watched, place; } slot = {(uint32_t)epoll, 0, 0};
+  CHECK(pipe(channel) == 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, channel[0], &event) == 0);
+  slot.watched = (uint32_t)channel[0];
+  CHECK_EQ(compare(self, self, 7, (unsigned)channel[0], (unsigned long)&slot), 0);
+  CHECK(compare(self, self, 7, (unsigned)channel[1], (unsigned long)&slot) > 0);
+  CHECK_RAW(EBADF, SYS_kcmp, self, self, 7, 999, &slot);
+  CHECK_RAW(EFAULT, SYS_kcmp, self, self, 7, channel[0], 8);
+  slot.place = 1;
+  CHECK_RAW(ENOENT, SYS_kcmp, self, self, 7, channel[0], &slot);
+  slot.place = 0, slot.watched = (uint32_t)channel[1];
+  CHECK_RAW(ENOENT, SYS_kcmp, self, self, 7, channel[0], &slot);
+  slot.epoll = (uint32_t)channel[0];
+  CHECK_RAW(EINVAL, SYS_kcmp, self, self, 7, channel[0], &slot);
+  // One number, two files: the first lives on under another number.
+  int kept = dup(channel[0]), number = channel[0];
+  slot.epoll = (uint32_t)epoll, slot.watched = (uint32_t)number;
+  CHECK(dup2(fd, number) == number && compare(self, self, 7, (unsigned)kept, (unsigned long)&slot) == 0);
+  close(kept), close(number), close(channel[1]), close(epoll);
   close(fd), close(same), close(different);
 }
 

@@ -67,6 +67,17 @@ static void segments(void) {
   CHECK(strcmp(second + 9000, "shared") == 0);
   CHECK_ERRNO(mprotect(second, 4096, PROT_READ | PROT_WRITE), EACCES);
   CHECK_EQ(attached(id), 2);
+  char line[512] = "", expected[64], called[64];
+  FILE *maps = fopen("/proc/self/maps", "r");
+  int named = 0;
+  snprintf(expected, sizeof expected, "00:01 %d ", id);
+  snprintf(called, sizeof called, "/SYSV%08x (deleted)\n", (unsigned)key);
+  while (maps && fgets(line, sizeof line, maps)) {
+    char *name = strstr(line, "/SYSV");
+    named += name && !strcmp(name, called) && strstr(line, expected) && strstr(line, "s 00000000 ");
+  }
+  if (maps) fclose(maps);
+  CHECK_EQ(named, 2);
   CHECK_ERRNO(shmat(id, first, 0), EINVAL);
   CHECK(shmat(id, second + 77, SHM_RND | SHM_REMAP) == second);
   CHECK_EQ(attached(id), 2);
