@@ -39,13 +39,14 @@ UK_ALIBS := $(foreach l,$(UK_LIBS),$($(call uc,$l)_ALIBS-y))
 # MARK: SwiftPM
 
 # SwiftPM compiles the Swift modules and CShims in one go and knows what changed in them; make only knows when to ask.
+# They arrive as LLVM bitcode: the linker optimises them as one program.
 MODULE_LIBS := $(foreach l,$(UK_LIBS),$(if $($(call uc,$l)_MODULE),$l))
 MODULE_SRCS := $(foreach l,$(MODULE_LIBS),$($(call uc,$l)_SRCS-y))
 SWIFT_LIBRARY := $O/libelfloader.a
 SWIFT_SCRATCH := $O/swift
 SWIFT_COMMAND = ELFLOADER_KERNEL=1 $(SWIFT) build --configuration release --triple $(KERNEL_TRIPLE) \
   --toolset $(TOOLSET) --scratch-path $(SWIFT_SCRATCH) --product elfloader \
-  --explicit-target-dependency-import-check error $(if $(Q),--quiet) $(SWIFTFLAGS-y)
+  --experimental-lto-mode full --explicit-target-dependency-import-check error $(if $(Q),--quiet) $(SWIFTFLAGS-y)
 
 MODULE_LIST := $O/modules.list
 $(MODULE_LIST): $(call on_change,$(MODULE_LIST),$(MODULE_SRCS))
@@ -59,6 +60,8 @@ $(SWIFT_LIBRARY): $(MODULE_LIST) $(MODULE_SRCS) Package.swift $(TOOLSET) $(BUILD
 
 # MARK: The image
 
+# What the linker makes of the bitcode; the checks read it.
+KERNEL_OBJECT := $O/libelfloader.o
 LINK_LIST := $O/link.list
 LINK_INPUTS := $(SWIFT_LIBRARY) $(UK_OBJS) $(UK_ALIBS)
 $(LINK_LIST): $(call on_change,$(LINK_LIST),$(LINK_INPUTS))
@@ -67,7 +70,7 @@ $(LINK_LIST): $(call on_change,$(LINK_LIST),$(LINK_INPUTS))
 
 $(IMAGE).dbg: $(LINK_INPUTS) $(LINK_LIST) $(LINKER_SCRIPT) $(BUILD_FILES) | $(PACKAGES_STAMP)
 	$(call say,LD,$@)
-	$(Q)$(LLD) -T $(LINKER_SCRIPT) --gc-sections $(LDFLAGS-y) -o $@ $(LINK_INPUTS)
+	$(Q)$(LLD) -T $(LINKER_SCRIPT) --gc-sections $(LDFLAGS-y) --lto-obj-path=$(KERNEL_OBJECT) -o $@ $(LINK_INPUTS)
 
 $(IMAGE): $(IMAGE).dbg
 	$(call say,SCSTRIP,$@)

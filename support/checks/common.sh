@@ -6,6 +6,13 @@ O=${O:-build}
 SWIFT=${SWIFT:-swift}
 IMAGE=${IMAGE:-$O/elfloader_qemu-x86_64}
 
+# The kernel's own code, without the libraries of others: what the linker made of the bitcode, and the assembly.
+kernel_objects() {
+  need "$O/libelfloader.o"
+  echo "$O/libelfloader.o"
+  find "$O/swift/release/" -name '*.S.o'
+}
+
 # need FILE... ends the check when the build has not made them.
 need() {
   local file

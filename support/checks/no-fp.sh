@@ -2,11 +2,10 @@
 # No floating point or SIMD instruction in the kernel's own objects: the FPU holds the program's state while the kernel
 # runs. Saving and restoring that state is what the kernel may do.
 source "$(dirname "$0")/common.sh"
-need "$O/libelfloader.a"
-mapfile -t objects < <(find "$O" -path "$O/swift" -prune -o -path "$O/host" -prune -o -path "$O/vdso" -prune \
+mapfile -t objects < <(kernel_objects; find "$O" -path "$O/swift" -prune -o -path "$O/host" -prune -o -path "$O/vdso" -prune \
   -o -name '*.[cS].o' -print)
 
-found=$(objdump --disassemble --no-show-raw-insn "$O/libelfloader.a" "${objects[@]}" | awk '
+found=$(objdump --disassemble --no-show-raw-insn "${objects[@]}" | awk '
   / file format / { object = $1; sub(/:$/, "", object) }
   /^[0-9a-f]+ <.*>:$/ { function_name = $2 }
   /^ +[0-9a-f]+:\t/ {

@@ -7,12 +7,13 @@
 # before threads, fork, 9p, sockets    655,536  330,985   with what docs/decisions/0002 lists
 # with them                            812,880  399,152   (856,080 with inotify and what came along)
 # with overlays and System V IPC       922,688  454,486   to be won back
-# and POSIX queues, rseq, PI locks     955,000  470,000   to be won back
+# and POSIX queues, rseq, PI locks     967,696  478,737   to be won back
+# the same, optimised when linked      925,448  473,084
 #
 # The budget only keeps the image from growing unnoticed: lower it whenever something was won.
 source "$(dirname "$0")/common.sh"
-budget_stripped=970000
-budget_compressed=480000
+budget_stripped=930000
+budget_compressed=476000
 need "$IMAGE" "$IMAGE.gz" "$IMAGE.dbg"
 
 status=0
