@@ -8,6 +8,7 @@ Linux must pass in the guest; exceptions.toml lists the reviewed exceptions. mod
 
 import argparse
 import concurrent.futures
+import fnmatch
 import json
 import os
 import re
@@ -52,7 +53,7 @@ def parse_arguments():
 
 
 def load():
-    """Returns the settings, the modules by name, and the exceptions: method → table."""
+    """Returns the settings, the modules by name, and the exceptions: method, or a pattern of several, → table."""
     with open(f"{HERE}/modules.toml", "rb") as file:
         settings = tomllib.load(file)
     with open(f"{HERE}/exceptions.toml", "rb") as file:
@@ -132,9 +133,10 @@ def compare(name, native, there, exceptions):
         left, right = here.get(method, "missing"), guests.get(method, "missing")
         if left == right or right == "ok" or left == "fail":
             continue
-        if method in exceptions:
-            met.append(method)
-            lines.append(f"  known: {method}: {exceptions[method]['reason']}")
+        known = next((name for name in exceptions if fnmatch.fnmatchcase(method, name)), None)
+        if known:
+            met.append(known)
+            lines.append(f"  known: {method}: {exceptions[known]['reason']}")
             continue
         lines.append(f"  {method}: {left} under Linux, {right} in the guest")
         lines += excerpt(there.output if right in ("fail", "skip") else native.output, method)
