@@ -397,6 +397,7 @@ public final class AddressSpace {
       guard offset & UInt64(pageSize - 1) == 0 else { throw .EINVAL }
       guard offset.addingReportingOverflow(UInt64(length)).overflow == false else { throw .EOVERFLOW }
       guard file.isReadable else { throw .EACCES }
+      if protection.contains(.PROT_EXEC), file.path.mount.flags.contains(.ST_NOEXEC) { throw .EPERM }
       if isShared, !file.isWritable {
         if protection.contains(.PROT_WRITE) { throw .EACCES }
         mayWrite = false
@@ -540,6 +541,11 @@ public final class AddressSpace {
     while at < end {
       guard let area = area(at: at) else { throw .ENOMEM }
       if wanted.contains(.PROT_WRITE), !area.mayWrite { throw .EACCES }
+      if wanted.contains(.PROT_EXEC), case .pages(_, let file?, _) = area.backing,
+        file.path.mount.flags.contains(.ST_NOEXEC)
+      {
+        throw .EACCES
+      }
       let stop = min(area.end, end)
       if area.protection != wanted {
         try isolate(at, stop)

@@ -62,7 +62,12 @@ public final class OverlayFileSystem: FileSystem {
   }
 
   override public var takesMountPoints: Bool { upper != nil }
-  override public var isReadOnly: Bool { upper == nil }
+  override public var isAlwaysReadOnly: Bool { upper == nil }
+
+  override public func didLoseLastMount() {
+    releaseNames()
+    pinned.removeAll()
+  }
 
   /// The layers that tell how much room there is.
   override public func statfs() throws(Errno) -> Statfs {
@@ -126,6 +131,8 @@ final class OverlayInodeTable {
     while slots[slot] != nil { slot = (slot + 1) & (slots.count - 1) }
     slots[slot] = inode
   }
+
+  func removeAll() { slots = [OverlayInode?](repeating: nil, count: 16) }
 
   func remove(_ inode: OverlayInode) {
     guard let upper = inode.upper?.inode else { return }

@@ -13,11 +13,10 @@ enum MountReport {
       text.append(" ")
       text.append(mount.fileSystem.typeName)
       text.append(" ")
+      text.append(mount.isReadOnly ? "ro" : "rw")
+      if mount.flags.contains(.ST_SYNCHRONOUS) { text.append(",sync") }
       flags(mount, &text)
-      if !mount.fileSystem.optionText.isEmpty {
-        text.append(",")
-        text.append(bytes: mount.fileSystem.optionText)
-      }
+      options(mount, &text)
       text.append(" 0 0\n")
     }
   }
@@ -37,23 +36,25 @@ enum MountReport {
       text.append(" ")
       escape(place, &text)
       text.append(" ")
+      text.append(mount.flags.contains(.ST_RDONLY) ? "ro" : "rw")
       flags(mount, &text)
+      number(" shared:", mount.group, &text)
+      number(" master:", mount.master, &text)
+      if mount.isUnbindable { text.append(" unbindable") }
       text.append(" - ")
       text.append(mount.fileSystem.typeName)
       text.append(" ")
       escape(source(mount), &text)
-      text.append(mount.isReadOnly ? " ro" : " rw")
-      if !mount.fileSystem.optionText.isEmpty {
-        text.append(",")
-        text.append(bytes: mount.fileSystem.optionText)
-      }
+      text.append(mount.fileSystem.isReadOnly ? " ro" : " rw")
+      if mount.flags.contains(.ST_SYNCHRONOUS) { text.append(",sync") }
+      options(mount, &text)
       text.append("\n")
     }
   }
 
   /// Where a mount is as seen from a root; nil when it lies outside.
   private static func place(_ mount: Mount, _ root: Path) -> [UInt8]? {
-    let path = Path(mount, mount.root).text(root: root)
+    let path = Path(mount, mount.root).text(root: root, marksUnreachable: true)
     return path.first == UInt8(ascii: "/") ? path : nil
   }
 
@@ -61,6 +62,7 @@ enum MountReport {
   private static func inner(_ mount: Mount) -> [UInt8] {
     var parts: [[UInt8]] = []
     var dentry: Dentry = mount.root
+    let isRemoved = dentry.isDetached
     while let parent = dentry.parent {
       parts.append(dentry.name)
       dentry = parent
@@ -70,6 +72,7 @@ enum MountReport {
       path.append(UInt8(ascii: "/"))
       path.append(contentsOf: part)
     }
+    if isRemoved { path.append(contentsOf: [UInt8](("//deleted" as StaticString).bytes)) }
     return path.isEmpty ? [UInt8(ascii: "/")] : path
   }
 
@@ -81,7 +84,6 @@ enum MountReport {
 
   private static func flags(_ mount: Mount, _ text: inout TextBuffer) {
     let flags = mount.flags
-    text.append(flags.contains(.ST_RDONLY) ? "ro" : "rw")
     if flags.contains(.ST_NOSUID) { text.append(",nosuid") }
     if flags.contains(.ST_NODEV) { text.append(",nodev") }
     if flags.contains(.ST_NOEXEC) { text.append(",noexec") }
@@ -89,6 +91,18 @@ enum MountReport {
     if flags.contains(.ST_NODIRATIME) { text.append(",nodiratime") }
     if flags.contains(.ST_RELATIME) { text.append(",relatime") }
     if flags.contains(.ST_NOSYMFOLLOW) { text.append(",nosymfollow") }
+  }
+
+  private static func options(_ mount: Mount, _ text: inout TextBuffer) {
+    if mount.fileSystem.optionText.isEmpty { return }
+    text.append(",")
+    text.append(bytes: mount.fileSystem.optionText)
+  }
+
+  private static func number(_ name: StaticString, _ group: UInt32, _ text: inout TextBuffer) {
+    if group == 0 { return }
+    text.append(name)
+    text.append(decimal: UInt(group))
   }
 
   /// Writes what would break the columns as octal: blanks, line ends, the backslash and `#`.

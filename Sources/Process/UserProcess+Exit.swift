@@ -25,6 +25,8 @@ extension UserProcess {
     returnBorrowedMemory()
     files.leave()
     files = system.emptyFiles
+    // A process that waits to be asked for keeps no mount busy.
+    fileSystem = FileSystemContext(fileSystem.namespace)
     giveUpTerminal()
     releaseOrphanedGroup(parent: parent, ends: true)
     giveChildrenAway()

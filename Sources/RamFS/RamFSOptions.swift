@@ -2,68 +2,49 @@ internal import Kernel
 internal import LinuxABI
 internal import Support
 
-/// tmpfs's mount options.
+/// tmpfs's mount options: those that were given.
 struct RamFSOptions {
-  static var defaultMode: FileMode { FileMode(rawValue: 0o1777) }
+  /// Without a limit: `.max`.
   var pageLimit: Int?
   var inodeLimit: Int?
-  var mode = Self.defaultMode
-  var uid: UInt32 = 0
-  var gid: UInt32 = 0
-  /// As /proc/mounts shows them.
-  var text: [UInt8] = []
+  var mode: FileMode?
+  var uid: UInt32?
+  var gid: UInt32?
 
   init(_ options: [UInt8], totalPages: Int) throws(Errno) {
-    var shown = TextBuffer()
     for option in options.split(separator: UInt8(ascii: ",")) {
       let parts = option.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
       guard parts.count == 2 else { throw .EINVAL }
+      let key = parts[0]
       let value = parts[1]
-      if parts[0].equals("size") {
-        if value.last == UInt8(ascii: "%") {
-          guard let percent = Self.number(value.dropLast()), percent <= 100 else { throw .EINVAL }
-          pageLimit = totalPages * percent / 100
-        } else {
-          guard let bytes = Self.number(value) else { throw .EINVAL }
-          pageLimit = bytes / pageSize + (bytes % pageSize == 0 ? 0 : 1)
-        }
-        Self.separate(&shown)
-        shown.append("size=")
-        shown.append(decimal: (pageLimit ?? 0) * (pageSize / 1024))
-        shown.append("k")
-        // tmpfs takes 0 as no limit.
-        if pageLimit == 0 { pageLimit = .max }
-      } else if parts[0].equals("nr_blocks") {
-        guard let pages = Self.number(value) else { throw .EINVAL }
-        pageLimit = pages == 0 ? .max : pages
-      } else if parts[0].equals("nr_inodes") {
-        guard let count = Self.number(value) else { throw .EINVAL }
-        inodeLimit = count == 0 ? .max : count
-        Self.separate(&shown)
-        shown.append("nr_inodes=")
-        shown.append(decimal: count)
-      } else if parts[0].equals("mode") {
-        guard let bits = Self.number(value, radix: 8), bits <= 0o7777 else { throw .EINVAL }
-        mode = FileMode(rawValue: UInt32(bits))
-        if mode != Self.defaultMode {
-          Self.separate(&shown)
-          shown.append("mode=")
-          shown.append(octal: UInt(bits))
-        }
-      } else if parts[0].equals("uid") {
-        guard let id = Self.number(value).flatMap(UInt32.init(exactly:)) else { throw .EINVAL }
-        uid = id
-      } else if parts[0].equals("gid") {
-        guard let id = Self.number(value).flatMap(UInt32.init(exactly:)) else { throw .EINVAL }
-        gid = id
-      } else {
+      let isPercentage = key.equals("size") && value.last == UInt8(ascii: "%")
+      guard let number = Self.number(isPercentage ? value.dropLast() : value, radix: key.equals("mode") ? 8 : 10) else {
         throw .EINVAL
       }
+      // tmpfs takes 0 as no limit.
+      if isPercentage {
+        guard number <= 100 else { throw .EINVAL }
+        pageLimit = number == 0 ? .max : totalPages * number / 100
+      } else if key.equals("size") {
+        pageLimit = number == 0 ? .max : number / pageSize + (number % pageSize == 0 ? 0 : 1)
+      } else if key.equals("nr_blocks") {
+        pageLimit = number == 0 ? .max : number
+      } else if key.equals("nr_inodes") {
+        inodeLimit = number == 0 ? .max : number
+      } else {
+        guard let bits = UInt32(exactly: number) else { throw .EINVAL }
+        if key.equals("mode"), bits <= 0o7777 {
+          mode = FileMode(rawValue: bits)
+        } else if key.equals("uid") {
+          uid = bits
+        } else if key.equals("gid") {
+          gid = bits
+        } else {
+          throw .EINVAL
+        }
+      }
     }
-    text = shown.bytes
   }
-
-  private static func separate(_ text: inout TextBuffer) { if text.count > 0 { text.append(",") } }
 
   /// A number with an optional `k`, `m` or `g`; nil for anything else and for what is too large.
   private static func number(_ text: ArraySlice<UInt8>, radix: Int = 10) -> Int? {

@@ -15,7 +15,10 @@ final class UnixAddress {
   init(_ bytes: [UInt8], _ path: Path?) {
     self.bytes = bytes
     self.path = path
+    path?.mount.holderCount += 1
   }
+
+  deinit { path?.mount.holderCount -= 1 }
 
   /// Bytes of a whole `sockaddr_un`.
   static var maximumSize: Int { 110 }

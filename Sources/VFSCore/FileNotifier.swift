@@ -80,6 +80,18 @@ public final class FileNotifier {
     if let target { noteEnd(of: target) }
   }
 
+  /// A file system is gone: whoever watches something in it hears so.
+  func noteUnmount(of root: Dentry) {
+    var pending = [root]
+    while let dentry = pending.popLast() {
+      for mark in dentry.inode.marks {
+        mark.report(.IN_UNMOUNT)
+        mark.end()
+      }
+      dentry.forEachChild { pending.append($0) }
+    }
+  }
+
   /// Looks whether an inode is gone: without a name, and not open.
   func noteEnd(of inode: Inode) {
     guard inode.linkCount == 0, inode.openCount == 0 else { return }

@@ -23,8 +23,12 @@ open class FileSystem {
   public final let childPolicy: ChildPolicy
   /// Whether a directory to mount on can be made in it without anybody outside of the guest hearing of it.
   open var takesMountPoints: Bool { childPolicy == .complete }
-  /// Nothing can be written to it, however it is mounted.
-  open var isReadOnly: Bool { false }
+  /// Nothing is to be written to it, through whichever mount.
+  public final var isReadOnly = false
+  /// Nothing can be written to it, whatever is asked for.
+  open var isAlwaysReadOnly: Bool { false }
+  /// Mounts of it that there are, also those that are in no tree any more and still used.
+  final var mountCount = 0
   /// Mount options of this file system's own, as /proc/mounts shows them after the generic ones: `size=4096k`.
   public final var optionText: [UInt8] = []
   private final var rootDentry: Dentry?
@@ -49,6 +53,21 @@ open class FileSystem {
   public final func setRoot(_ inode: Inode) {
     rootDentry = Dentry(root: inode)
   }
+
+  /// Nobody can reach it any more: its last mount is gone. What can be mounted again keeps itself.
+  open func didLoseLastMount() {}
+
+  /// Lets go of all names, so that nothing keeps anything: dentries hold their parents, and inodes their file system.
+  public final func releaseNames() {
+    if let rootDentry, environment.notifier.isActive { environment.notifier.noteUnmount(of: rootDentry) }
+    rootDentry?.releaseTree()
+    rootDentry = nil
+  }
+
+  /// Takes new options. See mount(2), MS_REMOUNT.
+  ///
+  /// - Throws: `EINVAL` when they cannot be changed so; nothing has changed then.
+  open func reconfigure(_ options: [UInt8]) throws(Errno) {}
 
   /// A number that no inode of this file system had before.
   public final func makeInodeNumber() -> UInt64 {

@@ -41,7 +41,7 @@ extension FileSystemContext {
   /// See fstatfs(2).
   public func statfs(_ place: Path) throws(Errno) -> Statfs {
     var result = try place.inode.fileSystem.statfs()
-    result.f_flags = place.mount.flags.union(.ST_VALID)
+    result.f_flags = place.mount.flags.union(place.mount.isReadOnly ? [.ST_VALID, .ST_RDONLY] : .ST_VALID)
     return result
   }
 
@@ -161,82 +161,5 @@ extension FileSystemContext {
   private func checkOwner(_ place: Path) throws(Errno) {
     if place.mount.isReadOnly { throw .EROFS }
     if !credentials.isPrivileged, credentials.userID != place.inode.uid { throw .EPERM }
-  }
-
-  // MARK: Mounts
-
-  /// Mounts a file system by the name of its type, or binds or changes a mount. See mount(2).
-  public func mount(
-    source: [UInt8], at path: [UInt8], type: [UInt8], _ flags: MountFlags, options: [UInt8]
-  ) throws(Errno) {
-    guard credentials.isPrivileged else { throw .EPERM }
-    let place = try resolve(path)
-    if flags.contains(.MS_REMOUNT) {
-      guard place.dentry === place.mount.root else { throw .EINVAL }
-      if place.mount.fileSystem.isReadOnly, !flags.contains(.MS_RDONLY) { throw .EROFS }
-      place.mount.flags = StatfsFlags(flags)
-      return
-    }
-    // The propagation of mounts between namespaces means nothing with one namespace.
-    if !flags.isDisjoint(with: [.MS_SHARED, .MS_PRIVATE, .MS_SLAVE, .MS_UNBINDABLE]) { return }
-    if flags.contains(.MS_MOVE) { throw .EINVAL }
-    if flags.contains(.MS_BIND) {
-      let from = try resolve(source)
-      guard from.inode.isDirectory == place.inode.isDirectory else { throw .ENOTDIR }
-      namespace.mount(
-        from.mount.fileSystem, root: from.dentry, at: place, source: from.mount.source, flags: from.mount.flags)
-      return
-    }
-    guard place.inode.isDirectory else { throw .ENOTDIR }
-    guard let kind = namespace.fileSystemType(type) else { throw .ENODEV }
-    let fileSystem = try kind.make(self, source, options)
-    var mountFlags = StatfsFlags(flags)
-    if fileSystem.isReadOnly { mountFlags.insert(.ST_RDONLY) }
-    namespace.mount(fileSystem, at: place, source: source, flags: mountFlags)
-  }
-
-  /// A directory to mount on: the one of this path, or one that is made there. Where the file system is not the
-  /// kernel's own memory, what is made stands in the tree only, and the file system does not hear of it.
-  ///
-  /// - Throws: What the look-up of the directory above throws, `EEXIST`.
-  public func makeMountPoint(_ path: [UInt8]) throws(Errno) -> Path {
-    var walk = PathWalk(self, path, at: nil)
-    try walk.runToParent()
-    guard walk.last == .name else { throw .EEXIST }
-    let directory = walk.path
-    let mode = FileMode(.S_IFDIR, FileMode(rawValue: 0o755))
-    if directory.inode.fileSystem.takesMountPoints {
-      return Path(directory.mount, try create(directory, walk.lastName, mode))
-    }
-    let inode = MemoryInode(namespace.memoryFiles, NewNode(mode: mode, uid: 0, gid: 0))
-    let child = Dentry(walk.lastName, inode, parent: directory.dentry)
-    directory.dentry.add(child)
-    directory.inode.addLocal(walk.lastName, inode)
-    return Path(directory.mount, child)
-  }
-
-  /// See umount2(2).
-  public func unmount(_ path: [UInt8], _ flags: UnmountFlags) throws(Errno) {
-    guard credentials.isPrivileged else { throw .EPERM }
-    let place = try resolve(path, follow: !flags.contains(.UMOUNT_NOFOLLOW))
-    guard place.dentry === place.mount.root else { throw .EINVAL }
-    try namespace.unmount(place.mount)
-  }
-}
-
-extension StatfsFlags {
-  /// The flags of a mount that mount(2) was asked for.
-  public init(_ flags: MountFlags) {
-    var result: StatfsFlags = []
-    if flags.contains(.MS_RDONLY) { result.insert(.ST_RDONLY) }
-    if flags.contains(.MS_NOSUID) { result.insert(.ST_NOSUID) }
-    if flags.contains(.MS_NODEV) { result.insert(.ST_NODEV) }
-    if flags.contains(.MS_NOEXEC) { result.insert(.ST_NOEXEC) }
-    if flags.contains(.MS_SYNCHRONOUS) { result.insert(.ST_SYNCHRONOUS) }
-    if flags.contains(.MS_NOATIME) { result.insert(.ST_NOATIME) }
-    if flags.contains(.MS_NODIRATIME) { result.insert(.ST_NODIRATIME) }
-    if flags.contains(.MS_NOSYMFOLLOW) { result.insert(.ST_NOSYMFOLLOW) }
-    if !flags.contains(.MS_NOATIME), !flags.contains(.MS_STRICTATIME) { result.insert(.ST_RELATIME) }
-    self = result
   }
 }

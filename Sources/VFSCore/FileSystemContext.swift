@@ -8,8 +8,8 @@ internal import Support
 /// Processes made with CLONE_FS share one.
 public final class FileSystemContext {
   public let namespace: Namespace
-  public var root: Path
-  public var workingDirectory: Path
+  public var root: Path { didSet { Self.hold(root, insteadOf: oldValue) } }
+  public var workingDirectory: Path { didSet { Self.hold(workingDirectory, insteadOf: oldValue) } }
   /// Permission bits that new files do not get.
   public var umask = FileMode(rawValue: 0o022)
   /// What permission checks look at. The personality keeps it in step with the process's ids.
@@ -19,6 +19,18 @@ public final class FileSystemContext {
     self.namespace = namespace
     root = namespace.root
     workingDirectory = namespace.root
+    Self.hold(root)
+    Self.hold(workingDirectory)
+  }
+
+  deinit {
+    root.mount.holderCount -= 1
+    workingDirectory.mount.holderCount -= 1
+  }
+
+  private static func hold(_ path: Path, insteadOf old: Path? = nil) {
+    path.mount.holderCount += 1
+    old?.mount.holderCount -= 1
   }
 
   /// A copy, as fork(2) makes it.
@@ -28,6 +40,8 @@ public final class FileSystemContext {
     workingDirectory = other.workingDirectory
     umask = other.umask
     credentials = other.credentials
+    Self.hold(root)
+    Self.hold(workingDirectory)
   }
 
   /// The place that a path names, which must exist.
@@ -75,11 +89,11 @@ public final class FileSystemContext {
   /// - Throws: `ENOENT` when the directory was removed.
   public func currentDirectory() throws(Errno) -> [UInt8] {
     if workingDirectory.isRemoved { throw .ENOENT }
-    return text(of: workingDirectory)
+    return workingDirectory.text(root: root, marksUnreachable: true)
   }
 
-  /// The absolute path of a place as /proc shows it: with `(unreachable)` in front outside the root, and ` (deleted)`
-  /// behind when the name is gone.
+  /// The absolute path of a place as /proc shows it: from the top of the tree of mounts where it lies outside the root,
+  /// and with ` (deleted)` behind when the name is gone.
   public func text(of path: Path) -> [UInt8] { path.text(root: root) }
 }
 
@@ -95,7 +109,9 @@ extension Path {
   }
 
   /// See `FileSystemContext.text(of:)`; without a root, from the top of the tree of mounts.
-  public func text(root: Path?) -> [UInt8] {
+  ///
+  /// - Parameter marksUnreachable: Whether `(unreachable)` is in front when it lies outside.
+  public func text(root: Path?, marksUnreachable: Bool = false) -> [UInt8] {
     var parts: [Dentry] = []
     var at = self
     var isReachable = true
@@ -119,7 +135,7 @@ extension Path {
       at.dentry = parent
     }
     var text: [UInt8] = []
-    if !isReachable {
+    if !isReachable, marksUnreachable {
       let prefix: StaticString = "(unreachable)"
       text.append(contentsOf: prefix.bytes)
     }

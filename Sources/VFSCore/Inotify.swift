@@ -93,7 +93,8 @@ final class InotifyMark {
 
   /// Puts an event into the queue if it is asked for.
   func report(_ happened: InotifyEvents, name: [UInt8] = [], cookie: UInt32 = 0) {
-    guard !mask.intersection(.events).isDisjoint(with: happened) else { return }
+    // The end of a file system everybody hears of.
+    guard !mask.union(.IN_UNMOUNT).intersection(.events).isDisjoint(with: happened) else { return }
     events.append(InotifyRecord(number: number, mask: happened, cookie: cookie, name: name))
     if mask.contains(.IN_ONESHOT) { end() }
   }

@@ -7,7 +7,7 @@ open class MemoryFileSystem: FileSystem {
   public final let quota: PageQuota
   /// The inodes that there may be.
   public final var inodeLimit: Int
-  final var inodeCount = 0
+  public final internal(set) var inodeCount = 0
 
   /// Makes a file system whose root has this mode and owner. The limits are those of tmpfs: half of the memory.
   public init(
@@ -23,12 +23,17 @@ open class MemoryFileSystem: FileSystem {
 
   override open func statfs() throws(Errno) -> Statfs {
     var result = try super.statfs()
-    let free = UInt64(max(quota.limit - quota.used, 0))
-    result.f_blocks = UInt64(quota.limit)
-    result.f_bfree = free
-    result.f_bavail = free
-    result.f_files = UInt64(inodeLimit)
-    result.f_ffree = UInt64(max(inodeLimit - inodeCount, 0))
+    // Without a limit tmpfs says nothing.
+    if quota.limit != .max {
+      let free = UInt64(max(quota.limit - quota.used, 0))
+      result.f_blocks = UInt64(quota.limit)
+      result.f_bfree = free
+      result.f_bavail = free
+    }
+    if inodeLimit != .max {
+      result.f_files = UInt64(inodeLimit)
+      result.f_ffree = UInt64(max(inodeLimit - inodeCount, 0))
+    }
     return result
   }
 

@@ -20,8 +20,24 @@ public final class Mount {
 
   /// What else is mounted on the same dentry, in other mounts or below this one.
   var nextHere: Mount?
+  /// The root of the namespace.
+  final var isTop = false
+  /// It is in the namespace's tree, or in one that will be.
+  final var isAttached: Bool { parent != nil || isTop }
   /// Holds what has no path: pipes and the like.
   let isAnonymous: Bool
+  /// Open descriptions that write to regular files through it: while there are any, it cannot become read-only.
+  final var writerCount = 0
+  /// Open descriptions, working directories, roots and bound sockets: while there are any, it is busy.
+  public final var holderCount = 0
+  /// How often a walk came through, and how often when umount2(2) last marked it with MNT_EXPIRE.
+  var useCount: UInt32 = 0
+  var expiryMark: UInt32?
+  /// The peers that it tells of mounts below, and those that it hears of them from; 0 for none. See
+  /// mount_namespaces(7), "Shared subtrees".
+  public internal(set) var group: UInt32 = 0
+  public internal(set) var master: UInt32 = 0
+  public internal(set) var isUnbindable = false
 
   init(
     id: UInt64, _ fileSystem: FileSystem, root: Dentry, source: [UInt8], flags: StatfsFlags, isAnonymous: Bool = false
@@ -32,6 +48,12 @@ public final class Mount {
     self.root = root
     self.source = source
     self.flags = flags
+    fileSystem.mountCount += 1
+  }
+
+  deinit {
+    fileSystem.mountCount -= 1
+    if fileSystem.mountCount == 0 { fileSystem.didLoseLastMount() }
   }
 
   /// Makes a mount that no tree has: what an overlay sees its layers through.
@@ -46,7 +68,7 @@ public final class Mount {
   }
 
   @inline(__always)
-  public var isReadOnly: Bool { flags.contains(.ST_RDONLY) }
+  public var isReadOnly: Bool { flags.contains(.ST_RDONLY) || fileSystem.isReadOnly }
 
   /// Neither relatime nor noatime: every access counts.
   @inline(__always)
@@ -70,7 +92,10 @@ public struct Path {
   /// Goes on to the root of what is mounted here, if anything is.
   @inline(__always)
   mutating func followMounts() {
-    while let mount = mounted { self = Path(mount, mount.root) }
+    while let mount = mounted {
+      mount.useCount &+= 1
+      self = Path(mount, mount.root)
+    }
   }
 
   /// What is mounted here: the latest, where there are several.
@@ -82,6 +107,8 @@ public struct Path {
     }
     return nil
   }
+
+  var isMountRoot: Bool { dentry === mount.root }
 
   public func isSame(as other: Path) -> Bool { dentry === other.dentry && mount === other.mount }
 }

@@ -4,11 +4,12 @@ public import LinuxABI
 /// The tree of mounts.
 public final class Namespace {
   public let environment: FileSystemEnvironment
-  /// All mounts, in the order in which they were made: the first is the root.
-  public private(set) var mounts: [Mount] = []
+  /// All mounts, each behind the one that it is on: the first is the root.
+  public internal(set) var mounts: [Mount] = []
   /// File systems that mount(2) can make by name.
   public private(set) var fileSystemTypes: [FileSystemType] = []
   private var lastMountID: UInt64 = 20
+  private var lastGroup: UInt32 = 0
   /// What has no path: pipes, and other things that are files only by their descriptor.
   public let anonymous: Mount
 
@@ -22,7 +23,9 @@ public final class Namespace {
     self.environment = environment
     let nowhere = AnonymousFileSystem(environment)
     anonymous = Mount(id: 1, nowhere, root: nowhere.root, source: [], flags: .ST_NOATIME, isAnonymous: true)
-    mounts.append(Mount(id: lastMountID, root, root: root.root, source: source, flags: flags))
+    let top = Mount(id: lastMountID, root, root: root.root, source: source, flags: flags)
+    top.isTop = true
+    mounts.append(top)
   }
 
   /// The root of the tree, through whatever is mounted over it.
@@ -32,39 +35,25 @@ public final class Namespace {
     return path
   }
 
-  /// Mounts `root` of a file system at `path`, over what is there.
+  /// Mounts a file system at `path`, over what is there.
   @discardableResult
   public func mount(
-    _ fileSystem: FileSystem, root: Dentry? = nil, at path: Path, source: [UInt8], flags: StatfsFlags = .ST_RELATIME
+    _ fileSystem: FileSystem, at path: Path, source: [UInt8], flags: StatfsFlags = .ST_RELATIME
   ) -> Mount {
-    lastMountID += 1
-    let mount = Mount(id: lastMountID, fileSystem, root: root ?? fileSystem.root, source: source, flags: flags)
-    mount.parent = path
-    mount.nextHere = path.dentry.mountedHere
-    path.dentry.mountedHere = mount
-    // A dentry that the file system would make anew each time must be the one that the walk finds.
-    if let directory = path.dentry.parent, !path.dentry.isDetached, directory.child(path.dentry.name) == nil {
-      directory.add(path.dentry)
-    }
-    mounts.append(mount)
+    let mount = makeMount(fileSystem, root: fileSystem.root, source: source, flags: flags)
+    enter([mount], at: path)
     return mount
   }
 
-  /// Takes a mount away. Files that are open stay usable.
-  ///
-  /// - Throws: `EINVAL` for the root; `EBUSY` when something is mounted on it.
-  public func unmount(_ mount: Mount) throws(Errno) {
-    guard let parent = mount.parent else { throw .EINVAL }
-    for other in mounts {
-      if let place = other.parent, place.mount === mount { throw .EBUSY }
-    }
-    try mount.fileSystem.synchronize()
-    mounts.removeAll { $0 === mount }
-    mount.parent = nil
-    parent.dentry.removeMount(mount)
-    if parent.dentry.mountedHere == nil, parent.mount.fileSystem.childPolicy == .transient {
-      parent.dentry.parent?.children.remove(parent.dentry)
-    }
+  /// Makes a mount that is not in the tree yet.
+  func makeMount(_ fileSystem: FileSystem, root: Dentry, source: [UInt8], flags: StatfsFlags) -> Mount {
+    lastMountID += 1
+    return Mount(id: lastMountID, fileSystem, root: root, source: source, flags: flags)
+  }
+
+  func makeGroup() -> UInt32 {
+    lastGroup += 1
+    return lastGroup
   }
 
   /// Makes a file system type known to mount(2) and /proc/filesystems.

@@ -26,18 +26,26 @@ open class OpenFile {
     self.path = path
     inode = path.dentry.inode
     self.flags = flags.subtracting([.O_CREAT, .O_EXCL, .O_NOCTTY, .O_TRUNC, .O_CLOEXEC])
+    path.mount.holderCount &+= 1
     isWriter = flags.isWritable && inode.isRegularFile && !flags.contains(.O_PATH)
-    if isWriter { inode.writerCount += 1 }
+    if isWriter {
+      inode.writerCount += 1
+      path.mount.writerCount += 1
+    }
     if !flags.contains(.O_PATH) { inode.openCount += 1 }
   }
 
   deinit {
+    path.mount.holderCount &-= 1
     readinessSignal?.remove()
     while let watch = watches {
       removeWatch(watch)
       watch.fileClosed()
     }
-    if isWriter { inode.writerCount -= 1 }
+    if isWriter {
+      inode.writerCount -= 1
+      path.mount.writerCount -= 1
+    }
     if !flags.contains(.O_PATH) {
       inode.openCount -= 1
       let notifier = inode.fileSystem.environment.notifier

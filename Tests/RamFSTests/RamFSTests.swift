@@ -25,7 +25,7 @@ import VFSCore
 
   @Test func limits() throws {
     let (context, fileSystem) = try make("size=64k,nr_inodes=4,mode=750,uid=5,gid=6")
-    #expect(String(decoding: fileSystem.optionText, as: UTF8.self) == "size=64k,nr_inodes=4,mode=750")
+    #expect(String(decoding: fileSystem.optionText, as: UTF8.self) == "size=64k,nr_inodes=4,mode=750,uid=5,gid=6")
     let stat = try context.stat("/")
     #expect(stat.st_mode.rawValue == 0o040750 && stat.st_uid == 5 && stat.st_gid == 6)
     let file = try context.open("/f", [.O_CREAT, .O_RDWR])
@@ -55,5 +55,33 @@ import VFSCore
     let machine = TestMachine(megabytes: 16)
     let fileSystem = try RamFileSystem.make(machine.environment, options: Array(options.utf8))
     #expect(fileSystem.quota.limit == pages)
+  }
+}
+
+/// What a file system holds comes back with its last use, and not before.
+@Suite struct Ends {
+  let machine = TestMachine()
+
+  @Test(arguments: [false, true]) func unmounted(whileOpen: Bool) throws {
+    let environment = machine.environment
+    let context = FileSystemContext(
+      Namespace(environment, root: RamFileSystem(environment), source: []))
+    context.namespace.register(RamFileSystem.type(environment))
+    try context.mkdir("/m")
+    let before = machine.frames.freeFrames
+    try context.mount(source: nil, at: Array("/m".utf8), type: Array("tmpfs".utf8), [], options: [])
+    try context.mkdir("/m/d")
+    try context.make("/m/d/file", String(repeating: "x", count: 400_000))
+    #expect(machine.frames.freeFrames < before - 90)
+    var file: OpenFile? = try context.open("/m/d/file", .O_RDONLY)
+    #expect(throws: Errno.EBUSY) { try context.unmount(Array("/m".utf8), []) }
+    if whileOpen {
+      try context.unmount(Array("/m".utf8), .MNT_DETACH)
+      #expect(try file?.read(3) == Array("xxx".utf8))
+    }
+    file = nil
+    if !whileOpen { try context.unmount(Array("/m".utf8), []) }
+    #expect(machine.frames.freeFrames == before)
+    #expect(context.namespace.mounts.count == 1)
   }
 }

@@ -14,20 +14,15 @@ func mount(
   _ thread: Thread, _ source: UserString, _ target: UserString, _ type: UserString, _ flags: Flags<MountFlags>,
   _ data: UserString
 ) throws(Errno) -> Int {
-  let options = try data.optional()
   let typeName = try type.optional()
-  let sourceText = try source.optional() ?? []
+  let sourceText = try source.optional()
+  let options = try data.optional() ?? []
   var flags = flags.value
   if flags.rawValue & 0xffff_0000 == MountFlags.MS_MGC_VAL.rawValue {
     flags = MountFlags(rawValue: flags.rawValue & ~0xffff_0000)
   }
-  let path = try target.path()
-  let fileSystem = thread.process.fileSystem
-  let needsType = flags.isDisjoint(with: [
-    .MS_REMOUNT, .MS_BIND, .MS_MOVE, .MS_SHARED, .MS_PRIVATE, .MS_SLAVE, .MS_UNBINDABLE,
-  ])
-  if needsType, typeName == nil { throw .EINVAL }
-  try fileSystem.mount(source: sourceText, at: path, type: typeName ?? [], flags, options: options ?? [])
+  try thread.process.fileSystem.mount(
+    source: sourceText, at: try target.path(), type: typeName, flags, options: options)
   return 0
 }
 

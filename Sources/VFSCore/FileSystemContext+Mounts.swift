@@ -1,0 +1,148 @@
+internal import Kernel
+public import LinuxABI
+
+extension FileSystemContext {
+  /// Mounts a file system by the name of its type, binds, moves or changes a mount. See mount(2).
+  ///
+  /// - Parameters:
+  ///   - source: Nil for a null pointer, as `type`.
+  public func mount(
+    source: [UInt8]?, at path: [UInt8], type: [UInt8]?, _ flags: MountFlags, options: [UInt8]
+  ) throws(Errno) {
+    let place = try resolve(path)
+    guard credentials.isPrivileged else { throw .EPERM }
+    if flags.contains(.MS_REMOUNT) { return try remount(place, flags, options) }
+    if flags.contains(.MS_BIND) {
+      let from = try resolve(mountSource: source)
+      try checkMountPoint(place)
+      let mount = from.mount
+      guard mount.isAttached, !mount.isUnbindable else { throw .EINVAL }
+      return try namespace.attach(
+        namespace.copyTree(mount, from.dentry, isRecursive: flags.contains(.MS_REC)), at: place)
+    }
+    let propagation: MountFlags = [.MS_SHARED, .MS_PRIVATE, .MS_SLAVE, .MS_UNBINDABLE]
+    if !flags.isDisjoint(with: propagation) {
+      let kind = flags.subtracting([.MS_REC, .MS_SILENT])
+      guard place.isMountRoot, kind.isSubset(of: propagation), kind.rawValue.nonzeroBitCount == 1 else { throw .EINVAL }
+      return namespace.setPropagation(place.mount, kind, isRecursive: flags.contains(.MS_REC))
+    }
+    if flags.contains(.MS_MOVE) {
+      let from = try resolve(mountSource: source)
+      try checkMountPoint(place)
+      let mount = from.mount
+      guard mount.isAttached, from.isMountRoot, let parent = mount.parent?.mount, parent.group == 0,
+        from.inode.isDirectory == place.inode.isDirectory
+      else { throw .EINVAL }
+      return try namespace.move(mount, to: place)
+    }
+    guard let type else { throw .EINVAL }
+    guard let kind = namespace.fileSystemType(type) else { throw .ENODEV }
+    let fileSystem = try kind.make(self, source ?? [], options)
+    var own = StatfsFlags(flags)
+    if fileSystem.isAlwaysReadOnly { own.insert(.ST_RDONLY) }
+    // One that is mounted elsewhere already stays there what it is.
+    if fileSystem.mountCount == 0 { fileSystem.isReadOnly = own.contains(.ST_RDONLY) }
+    let mount = namespace.makeMount(fileSystem, root: fileSystem.root, source: source ?? [], flags: own)
+    try checkMountPoint(place)
+    if place.isMountRoot, place.mount.fileSystem === fileSystem { throw .EBUSY }
+    try namespace.attach([mount], at: place)
+  }
+
+  private func resolve(mountSource source: [UInt8]?) throws(Errno) -> Path {
+    guard let source, !source.isEmpty else { throw .EINVAL }
+    return try resolve(source)
+  }
+
+  /// Whether something can be mounted here.
+  private func checkMountPoint(_ place: Path) throws(Errno) {
+    if place.dentry.isDetached { throw .ENOENT }
+    if !place.mount.isAttached { throw .EINVAL }
+  }
+
+  /// Changes the flags of a mount, and without MS_BIND its file system's too.
+  private func remount(_ place: Path, _ flags: MountFlags, _ options: [UInt8]) throws(Errno) {
+    let mount = place.mount
+    let fileSystem = mount.fileSystem
+    guard place.isMountRoot, mount.isAttached else { throw .EINVAL }
+    var new = StatfsFlags(flags)
+    if flags.isDisjoint(with: [.MS_NOATIME, .MS_NODIRATIME, .MS_RELATIME, .MS_STRICTATIME]) {
+      let atime: StatfsFlags = [.ST_NOATIME, .ST_NODIRATIME, .ST_RELATIME]
+      new = new.subtracting(atime).union(mount.flags.intersection(atime))
+    }
+    let isReadOnly = new.contains(.ST_RDONLY)
+    if flags.contains(.MS_BIND) {
+      if isReadOnly, mount.writerCount > 0 { throw .EBUSY }
+      // What the file system itself is stays.
+      mount.flags = new.subtracting(.ST_SYNCHRONOUS).union(mount.flags.intersection(.ST_SYNCHRONOUS))
+      return
+    }
+    if fileSystem.isAlwaysReadOnly, !isReadOnly { throw .EROFS }
+    if isReadOnly { try checkWriters(fileSystem) }
+    try fileSystem.reconfigure(options)
+    if isReadOnly { try fileSystem.synchronize() }
+    fileSystem.isReadOnly = isReadOnly
+    mount.flags = new
+  }
+
+  private func checkWriters(_ fileSystem: FileSystem) throws(Errno) {
+    for mount in namespace.mounts where mount.fileSystem === fileSystem && mount.writerCount > 0 { throw .EBUSY }
+  }
+
+  /// A directory to mount on: the one of this path, or one that is made there. Where the file system is not the
+  /// kernel's own memory, what is made stands in the tree only, and the file system does not hear of it.
+  ///
+  /// - Throws: What the look-up of the directory above throws, `EEXIST`.
+  public func makeMountPoint(_ path: [UInt8]) throws(Errno) -> Path {
+    var walk = PathWalk(self, path, at: nil)
+    try walk.runToParent()
+    guard walk.last == .name else { throw .EEXIST }
+    let directory = walk.path
+    let mode = FileMode(.S_IFDIR, FileMode(rawValue: 0o755))
+    if directory.inode.fileSystem.takesMountPoints {
+      return Path(directory.mount, try create(directory, walk.lastName, mode))
+    }
+    let inode = MemoryInode(namespace.memoryFiles, NewNode(mode: mode, uid: 0, gid: 0))
+    let child = Dentry(walk.lastName, inode, parent: directory.dentry)
+    directory.dentry.add(child)
+    directory.inode.addLocal(walk.lastName, inode)
+    return Path(directory.mount, child)
+  }
+
+  /// See umount2(2).
+  public func unmount(_ path: [UInt8], _ flags: UnmountFlags) throws(Errno) {
+    let place = try resolve(path, follow: !flags.contains(.UMOUNT_NOFOLLOW))
+    guard credentials.isPrivileged else { throw .EPERM }
+    let mount = place.mount
+    guard place.isMountRoot, mount.isAttached else { throw .EINVAL }
+    if mount === root.mount {
+      if flags.contains(.MNT_EXPIRE) { throw .EINVAL }
+      if !flags.contains(.MNT_DETACH) {
+        // Linux's way of taking away what cannot be: nothing is written to it any more.
+        if mount.fileSystem.isReadOnly { return }
+        try checkWriters(mount.fileSystem)
+        try mount.fileSystem.synchronize()
+        mount.fileSystem.isReadOnly = true
+        return
+      }
+    }
+    try namespace.unmount(mount, flags)
+  }
+}
+
+extension StatfsFlags {
+  /// The flags of a mount that mount(2) was asked for.
+  public init(_ flags: MountFlags) {
+    var result: StatfsFlags = []
+    if flags.contains(.MS_RDONLY) { result.insert(.ST_RDONLY) }
+    if flags.contains(.MS_NOSUID) { result.insert(.ST_NOSUID) }
+    if flags.contains(.MS_NODEV) { result.insert(.ST_NODEV) }
+    if flags.contains(.MS_NOEXEC) { result.insert(.ST_NOEXEC) }
+    if flags.contains(.MS_SYNCHRONOUS) { result.insert(.ST_SYNCHRONOUS) }
+    if flags.contains(.MS_NODIRATIME) { result.insert(.ST_NODIRATIME) }
+    if flags.contains(.MS_NOSYMFOLLOW) { result.insert(.ST_NOSYMFOLLOW) }
+    if !flags.contains(.MS_STRICTATIME) {
+      result.insert(flags.contains(.MS_NOATIME) ? .ST_NOATIME : .ST_RELATIME)
+    }
+    self = result
+  }
+}
