@@ -50,6 +50,14 @@ COMPANIONS = {
     "sharebench": {"programs": ["/usr/bin/find"], "files": [], "links": {"/bin/find": "/usr/bin/find"}, "folders": {}},
 }
 
+#: What the root on the share holds besides python3, for lines of sharebench.c.
+SHARE_COMPANIONS = {
+    "programs": ["/usr/bin/git", "/usr/bin/tar", "/usr/bin/grep", "/usr/bin/dash", "/usr/bin/cat"],
+    "files": [],
+    "links": {"/bin": "usr/bin", "/lib": "usr/lib", "/lib64": "usr/lib64"},
+    "folders": {},
+}
+
 
 class BenchError(Exception):
     """What keeps the benchmarks from running at all."""
@@ -196,7 +204,8 @@ class Artifacts:
             shutil.copy(path, os.path.join(root, "modules", str(number)))
 
     def share(self):
-        """Returns the folder that the guests mount: 50,000 files, two large ones, and a root with python3."""
+        """Returns the folder that the guests mount: 50,000 files, two large ones, and a root with python3 and others,
+        a repository of 20,000 files, and a tree of 500 MB."""
         folder = self.path("share")
         if os.path.exists(os.path.join(folder, "complete")):
             return folder
@@ -219,9 +228,38 @@ class Artifacts:
         library = f"/usr/lib/{os.path.basename(python)}"
         shutil.copytree(library, root + library, symlinks=True, ignore=shutil.ignore_patterns("test", "dist-packages"),
                         ignore_dangling_symlinks=True)
+        for path in glob.glob(f"{library}/lib-dynload/_sqlite3.*.so"):
+            for loaded in self.loaded_by(path):
+                self.copy(loaded, root)
+        self.add_companions(SHARE_COMPANIONS, root)
+        shutil.copy(os.path.join(HERE, "sqlite.py"), root)
+        os.mkdir(root + "/dev")
+        self.make_repository(root + "/repository")
+        text = "".join(f"{number} words of a line that nobody looks for\n" for number in range(6000))
+        for number in range(2000):
+            path = f"{root}/large/d{number % 40}/file{number}"
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w", encoding="utf-8") as output:
+                output.write(text[:1 << 18] + ("a needle\n" if number == 1000 else ""))
         with open(os.path.join(folder, "complete"), "w", encoding="utf-8"):
             pass
         return folder
+
+    @staticmethod
+    def make_repository(folder):
+        """Makes a git repository of 20,000 files, whose index holds as well when it is read through a share."""
+        for number in range(200):
+            directory = f"{folder}/d{number % 20}/e{number}"
+            os.makedirs(directory)
+            for file in range(100):
+                with open(f"{directory}/file{file}.c", "w", encoding="utf-8") as output:
+                    output.write(f"int value_{number}_{file};\n")
+        git = ["git", "-C", folder, "-c", "user.name=bench", "-c", "user.email=bench@localhost"]
+        run([*git, "init", "-q"])
+        for setting, value in (("core.checkStat", "minimal"), ("core.trustctime", "false"), ("gc.auto", "0")):
+            run([*git, "config", setting, value])
+        run([*git, "add", "."])
+        run([*git, "commit", "-q", "-m", "files"])
 
     @staticmethod
     def kernel_package(metapackage):

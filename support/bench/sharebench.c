@@ -1,5 +1,8 @@
 // Files of a 9P share, mounted at /share: one figure a line, in the form of microbench.c. The host has made what is
-// read: a tree of many files, a large file for each of the parallel reads, a root with python3 in it.
+// read: a tree of many files, a large file for each of the parallel reads, a root with python3, git and others in it, a
+// repository of 20,000 files and a tree of 500 MB.
+//
+//   sharebench [files] [find] [python3] [random] [git] [tar] [grep] [sqlite]
 #define _GNU_SOURCE
 #include "figures.h"
 
@@ -9,6 +12,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -144,7 +148,14 @@ static void random_reads(const char *name, const char *path, int depth) {
   close(descriptor);
 }
 
-int main(void) {
+static bool wants(char **arguments, const char *group) {
+  while (*++arguments != NULL)
+    if (strcmp(*arguments, group) == 0) return true;
+  return false;
+}
+
+// Calls of single files.
+static void files(void) {
   memset(buffer, 7, sizeof buffer);
   file = open(FILE_NAME, O_RDWR | O_CREAT | O_TRUNC, 0644);
   if (file < 0) {
@@ -161,14 +172,45 @@ int main(void) {
     close(file);
     unlink(FILE_NAME);
   }
-  char *find[] = {"/bin/find", "/share/tree", "-type", "f", NULL};
-  command("9p find, cold", NULL, find);
-  command("9p find, warm", NULL, find);
-  char *python[] = {"/usr/bin/python3", "-S", "-c", "import json", NULL};
-  command("9p python3, cold", "/share/root", python);
-  command("9p python3, warm", "/share/root", python);
-  random_reads("9p random 4K, depth 1", "/share/random1", 1);
-  random_reads("9p random 4K, depth 16", "/share/random16", DEPTH);
+}
+
+// The programs of git, tar, grep and sqlite work in the root /share/root, on /repository and /large.
+#define SHELL(text) (char *[]){"/bin/dash", "-c", text, NULL}
+#define ROOT "/share/root"
+
+int main(int count, char **arguments) {
+  // git wants a /dev/null; the share has a directory for it only.
+  if (mount("/dev", ROOT "/dev", NULL, MS_BIND, NULL) != 0) puts("sharebench: no " ROOT "/dev");
+  // Groups of lines by name; all without one.
+  bool is_all = count == 1;
+#define WANTS(group) (is_all || wants(arguments, group))
+  if (WANTS("files")) files();
+  if (WANTS("find")) {
+    char *find[] = {"/bin/find", "/share/tree", "-type", "f", NULL};
+    command("9p find, cold", NULL, find);
+    command("9p find, warm", NULL, find);
+  }
+  if (WANTS("python3")) {
+    char *python[] = {"/usr/bin/python3", "-S", "-c", "import json", NULL};
+    command("9p python3, cold", ROOT, python);
+    command("9p python3, warm", ROOT, python);
+  }
+  if (WANTS("random")) {
+    random_reads("9p random 4K, depth 1", "/share/random1", 1);
+    random_reads("9p random 4K, depth 16", "/share/random16", DEPTH);
+  }
+  if (WANTS("git")) {
+    char *status[] = {"/usr/bin/git", "-C", "/repository", "status", NULL};
+    command("9p git status, cold", ROOT, status);
+    command("9p git status, warm", ROOT, status);
+  }
+  // tar reads nothing when it sees that the archive is /dev/null.
+  if (WANTS("tar")) command("9p tar of 500 MB", ROOT, SHELL("tar -cf - large | cat"));
+  if (WANTS("grep")) command("9p grep -r over 500 MB", ROOT, SHELL("grep -r needle large"));
+  if (WANTS("sqlite")) {
+    command("9p sqlite insert", ROOT, SHELL("exec python3 -S /sqlite.py insert"));
+    command("9p sqlite query", ROOT, SHELL("exec python3 -S /sqlite.py query"));
+  }
   puts("sharebench: done");
   return 0;
 }

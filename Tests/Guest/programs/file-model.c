@@ -2,10 +2,11 @@
 // what the guest has to answer. Prints one line per sequence with a hash over every result, errno and the tree that is
 // left; with -v every call.
 //
-//   file-model [-v] [-s FIRST] [-n SEQUENCES] [-l CALLS] [-p TREES] [-x FEATURE,...] DIRECTORY
+//   file-model [-v] [-o] [-s FIRST] [-n SEQUENCES] [-l CALLS] [-p TREES] [-x FEATURE,...] DIRECTORY
 //
 // -x leaves out what a file system does not have or does in a way of its own (see `features`). With -p sequence N
-// starts in the tree TREES/N instead of an empty one, which is how a file system under an overlay is met.
+// starts in the tree TREES/N instead of an empty one, which is how a file system under an overlay is met. With -o the
+// sequences work in an overlay, each on what another sequence has left in the lower layer: mount(2) is called.
 //
 // A sequence works on a few names, descriptors and mappings, so that operations meet each other: files that are removed
 // while they are open, directories that are moved while they are listed, mappings of what is cut.
@@ -15,6 +16,7 @@
 #include <dirent.h>
 #include <setjmp.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>
 #include <sys/xattr.h>
@@ -36,10 +38,11 @@ static struct {
 #define HUGE 10      // offsets beyond 16 TiB
 #define DIRNLINK 11  // link counts of directories
 #define TRUSTED 12   // extended attributes beside the user's
+#define NLINK 14     // link counts of all files
 #define EMPTY 13     // extended attributes without a value, which QEMU's 9P server takes for a removal
     {"atime", 0}, {"blocks", 0}, {"tmpfile", 0}, {"fallocate", 0}, {"exchange", 0}, {"whiteout", 0}, {"fifo", 0},
     {"holes", 0}, {"users", 0},  {"xattrs", 0},  {"huge", 0},      {"dirnlink", 0},
-    {"trusted", 0}, {"empty", 0},
+    {"trusted", 0}, {"empty", 0}, {"nlink", 0},
 };
 #define HAS(feature) (!features[feature].is_off)
 
@@ -156,7 +159,7 @@ static const char *time_text(struct timespec time, char *place) {
 
 static void describe(const struct stat *status, char *place, size_t size) {
   char modified[40], accessed[40], links[24] = "", blocks[24] = "";
-  if (HAS(DIRNLINK) || !S_ISDIR(status->st_mode)) snprintf(links, 24, " links %lu", (unsigned long)status->st_nlink);
+  if (HAS(NLINK) && (HAS(DIRNLINK) || !S_ISDIR(status->st_mode))) snprintf(links, 24, " links %lu", (unsigned long)status->st_nlink);
   if (HAS(BLOCKS) && !are_pages_unclear && S_ISREG(status->st_mode)) snprintf(blocks, 24, " blocks %lld",
       (long long)status->st_blocks);
   snprintf(place, size, "%06o %u:%u%s size %lld%s mtime %s atime %s", status->st_mode, status->st_uid, status->st_gid,
@@ -757,12 +760,29 @@ static void run(unsigned long long seed, int calls) {
   show_tree(".");
 }
 
+/// Mounts an overlay at o/merged of this directory; whatever is in its lower layer, sequences have made.
+static int make_overlay(unsigned long long first, unsigned long long sequences, int calls) {
+  static const char *const directories[] = {"o/lower", "o/upper", "o/work", "o/merged"};
+  if (mkdir("o", 0777) || mount("none", "o", "tmpfs", 0, "size=64m,mode=777")) return 0;
+  for (int i = 0; i < 4; i++)
+    if (mkdir(directories[i], 0777)) return 0;
+  for (unsigned long long seed = first; seed < first + sequences; seed++) {
+    char place[300];
+    snprintf(place, sizeof place, "o/lower/%llu", seed);
+    if (mkdir(place, 0777) || mkdir(strcat(place, "/t"), 01777) || chdir(place)) return 0;
+    run(seed + (1ull << 40), calls);
+    if (chdir("../../../..")) return 0;
+  }
+  return mount("overlay", "o/merged", "overlay", 0, "lowerdir=o/lower,upperdir=o/upper,workdir=o/work") == 0;
+}
+
 int main(int count, char **arguments) {
   unsigned long long first = 0, sequences = 100;
-  int calls = 60, option;
+  int calls = 60, option, is_overlaid = 0;
   const char *trees = 0;
-  while ((option = getopt(count, arguments, "vs:n:l:p:x:")) != -1) switch (option) {
+  while ((option = getopt(count, arguments, "vos:n:l:p:x:")) != -1) switch (option) {
       case 'v': is_verbose = 1; break;
+      case 'o': is_overlaid = 1; break;
       case 's': first = strtoull(optarg, 0, 10); break;
       case 'n': sequences = strtoull(optarg, 0, 10); break;
       case 'l': calls = atoi(optarg); break;
@@ -781,13 +801,17 @@ int main(int count, char **arguments) {
       default: return 2;
     }
   if (optind != count - 1 || chdir(arguments[optind])) {
-    say("file-model [-v] [-s FIRST] [-n SEQUENCES] [-l CALLS] [-p TREES] [-x FEATURE,...] DIRECTORY");
+    say("file-model [-v] [-o] [-s FIRST] [-n SEQUENCES] [-l CALLS] [-p TREES] [-x FEATURE,...] DIRECTORY");
     return 2;
   }
   umask(0);
   signal(SIGPIPE, SIG_IGN), signal(SIGBUS, on_fault), signal(SIGSEGV, on_fault), signal(SIGXFSZ, SIG_IGN);
   pipe2(pipe_ends, O_NONBLOCK);
   fcntl(pipe_ends[0], F_SETPIPE_SZ, 1 << 20);
+  if (is_overlaid) {
+    if (!make_overlay(first, sequences, calls)) return say("no overlay: %s", check_errno_name(errno)), 1;
+    trees = "o/merged";
+  }
   for (unsigned long long seed = first; seed < first + sequences; seed++) {
     // One directory deeper than would do: links lead upwards from where they are moved to.
     char place[300] = "m/t";
@@ -800,5 +824,6 @@ int main(int count, char **arguments) {
     remove_tree(place);
     say("%llu %016llx", seed, hash);
   }
+  if (is_overlaid && (umount2("o/merged", 0) || umount2("o", 0))) say("umount: %s", check_errno_name(errno));
   return 0;
 }
