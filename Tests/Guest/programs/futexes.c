@@ -113,7 +113,7 @@ static void priorities(void) {
   }
   CHECK_EQ(stat_field(me, 40, NULL), 0);
   CHECK_EQ(stat_field(workers[1].tid, 40, NULL), 40);
-  CHECK(sched_getscheduler(0) == SCHED_OTHER);
+  CHECK(syscall(SYS_sched_getscheduler, 0) == SCHED_OTHER);
   CHECK_EQ(priority(workers[0].tid), -21);
   CHECK(futex(&first_lock, UNLOCK, 0, NULL, NULL, 0) == 0);
   CHECK_EQ(priority(me), 20);
@@ -137,11 +137,11 @@ static void priorities(void) {
   CHECK_ERRNO(futex(&second_lock, TRY, 0, NULL, NULL, 0), EAGAIN);
   // A new priority of one that waits is passed on too.
   struct sched_param parameter = {.sched_priority = 60};
-  CHECK(sched_setscheduler((pid_t)last.tid, SCHED_RR, &parameter) == 0);
+  CHECK(syscall(SYS_sched_setscheduler, last.tid, SCHED_RR, &parameter) == 0);
   until_priority(me, -61);
   CHECK_EQ(priority(me), -61);
   parameter.sched_priority = 0;
-  CHECK(sched_setscheduler((pid_t)last.tid, SCHED_OTHER, &parameter) == 0);
+  CHECK(syscall(SYS_sched_setscheduler, last.tid, SCHED_OTHER, &parameter) == 0);
   until_priority(me, 20);
   CHECK(priority(me) == 20 && priority(middle.tid) == 20);
   CHECK(futex(&first_lock, UNLOCK, 0, NULL, NULL, 0) == 0);
