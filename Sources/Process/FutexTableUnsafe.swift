@@ -255,6 +255,8 @@ extension Thread {
   func releaseFutexes() {
     releaseRobustList()
     process.system.futexes.locks.ownerEnded(self)
+    // Whoever came to wait for a lock while this slept finds nobody any more who would pass it on.
+    defer { process.system.futexes.locks.ownerEnded(self) }
     guard clearChildTID != 0 else { return }
     let address = clearChildTID
     clearChildTID = 0
