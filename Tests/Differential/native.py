@@ -57,9 +57,10 @@ def main():
     os.chdir(root)
     os.chroot(root)
     os.chdir(specification["cwd"])
-    # Python ignores these two; a program inherits what is ignored, and Linux's default is not to.
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+    # A program inherits what is ignored: two by Python, others by who started the tests in the background or by nohup.
+    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
+    os.setpriority(os.PRIO_PROCESS, 0, 0)
     program = specification["argv"][0]
     if "/" not in program:
         search = specification["env"].get("PATH", "").split(":")
