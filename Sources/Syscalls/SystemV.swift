@@ -24,6 +24,22 @@ let systemVSyscalls: [Syscall] = [
   Syscall(220, "semtimedop", .none, semtimedop),
 ]
 
+/// IPC_STAT: the status of what has this identifier.
+private func storeStatus(_ thread: Thread, _ kind: IPCKind, _ id: Int32, _ buffer: Address) throws(Errno) -> Int {
+  try thread.process.system.ipc.object(kind, id, byIndex: false, checked: true, thread.ipcCaller)
+    .storeStatus(at: buffer.value)
+  return 0
+}
+
+/// SHM_STAT and its like: the status of what has this index; returns its identifier.
+private func storeStatus(
+  _ thread: Thread, _ kind: IPCKind, index: Int32, checked: Bool = true, _ buffer: Address
+) throws(Errno) -> Int {
+  let object = try thread.process.system.ipc.object(kind, index, byIndex: true, checked: checked, thread.ipcCaller)
+  try object.storeStatus(at: buffer.value)
+  return Int(object.id)
+}
+
 // MARK: Shared memory
 
 /// Finds or makes a segment. See shmget(2).
@@ -77,7 +93,6 @@ func shmctl(_ thread: Thread, _ id: Int32, _ command: Int32, _ buffer: Address) 
   guard id >= 0, command >= 0 else { throw .EINVAL }
   let ipc = thread.process.system.ipc
   let caller = thread.ipcCaller
-  let status = UserMutablePointer<Shmid64DS>(buffer.value)
   switch command {
   case IPCCommand.IPC_INFO:
     let (information, highest) = ipc.segmentLimits()
@@ -87,14 +102,13 @@ func shmctl(_ thread: Thread, _ id: Int32, _ command: Int32, _ buffer: Address) 
     let (information, highest) = ipc.segmentUsage()
     try UserMemory.store(information, at: buffer.value)
     return highest
-  case IPCCommand.IPC_STAT, SharedMemoryCommand.SHM_STAT, SharedMemoryCommand.SHM_STAT_ANY:
-    let byIndex = command != IPCCommand.IPC_STAT
-    let (content, number) = try ipc.segmentStatus(
-      id, byIndex: byIndex, checked: command != SharedMemoryCommand.SHM_STAT_ANY, caller)
-    try status.store(content)
-    return byIndex ? Int(number) : 0
-  case IPCCommand.IPC_SET: try ipc.setSegment(id, try status.load(), caller)
-  case IPCCommand.IPC_RMID: try ipc.removeSegment(id, caller)
+  case IPCCommand.IPC_STAT: return try storeStatus(thread, .segments, id, buffer)
+  case SharedMemoryCommand.SHM_STAT: return try storeStatus(thread, .segments, index: id, buffer)
+  case SharedMemoryCommand.SHM_STAT_ANY:
+    return try storeStatus(thread, .segments, index: id, checked: false, buffer)
+  case IPCCommand.IPC_SET:
+    try ipc.set(.segments, id, try UserMemory.load(Shmid64DS.self, at: buffer.value).shm_perm, caller)
+  case IPCCommand.IPC_RMID: try ipc.remove(.segments, id, caller)
   case SharedMemoryCommand.SHM_LOCK, SharedMemoryCommand.SHM_UNLOCK:
     let limit = thread.process.limits[Int(ResourceLimitKind.RLIMIT_MEMLOCK.rawValue)]?.rlim_cur ?? 0
     try ipc.lockSegment(id, command == SharedMemoryCommand.SHM_LOCK, mayLock: limit != 0, caller)
@@ -145,18 +159,15 @@ func semctl(_ thread: Thread, _ id: Int32, _ number: Int32, _ command: Int32, _ 
   guard id >= 0 else { throw .EINVAL }
   let ipc = thread.process.system.ipc
   let caller = thread.ipcCaller
-  let status = UserMutablePointer<Semid64DS>(argument.value)
   switch command {
   case IPCCommand.IPC_INFO, SemaphoreCommand.SEM_INFO:
     let (information, highest) = ipc.setLimits(usage: command == SemaphoreCommand.SEM_INFO)
     try UserMemory.store(information, at: argument.value)
     return highest
-  case IPCCommand.IPC_STAT, SemaphoreCommand.SEM_STAT, SemaphoreCommand.SEM_STAT_ANY:
-    let byIndex = command != IPCCommand.IPC_STAT
-    let (content, number) = try ipc.setStatus(
-      id, byIndex: byIndex, checked: command != SemaphoreCommand.SEM_STAT_ANY, caller)
-    try status.store(content)
-    return byIndex ? Int(number) : 0
+  case IPCCommand.IPC_STAT: return try storeStatus(thread, .semaphores, id, argument)
+  case SemaphoreCommand.SEM_STAT: return try storeStatus(thread, .semaphores, index: id, argument)
+  case SemaphoreCommand.SEM_STAT_ANY:
+    return try storeStatus(thread, .semaphores, index: id, checked: false, argument)
   case SemaphoreCommand.GETVAL, SemaphoreCommand.GETPID, SemaphoreCommand.GETNCNT, SemaphoreCommand.GETZCNT:
     return try ipc.semaphore(id, number, command, caller)
   case SemaphoreCommand.GETALL:
@@ -172,8 +183,9 @@ func semctl(_ thread: Thread, _ id: Int32, _ number: Int32, _ command: Int32, _ 
       values.append(try UserPointer<UInt16>(argument.value).advanced(by: index).load())
     }
     try ipc.setSemaphores(id, values, caller)
-  case IPCCommand.IPC_SET: try ipc.setSet(id, try status.load(), caller)
-  case IPCCommand.IPC_RMID: try ipc.removeSet(id, caller)
+  case IPCCommand.IPC_SET:
+    try ipc.set(.semaphores, id, try UserMemory.load(Semid64DS.self, at: argument.value).sem_perm, caller)
+  case IPCCommand.IPC_RMID: try ipc.remove(.semaphores, id, caller)
   default: throw .EINVAL
   }
   return 0
@@ -216,20 +228,18 @@ func msgctl(_ thread: Thread, _ id: Int32, _ command: Int32, _ buffer: Address) 
   guard id >= 0, command >= 0 else { throw .EINVAL }
   let ipc = thread.process.system.ipc
   let caller = thread.ipcCaller
-  let status = UserMutablePointer<Msqid64DS>(buffer.value)
   switch command {
   case IPCCommand.IPC_INFO, MessageQueueCommand.MSG_INFO:
     let (information, highest) = ipc.queueLimits(usage: command == MessageQueueCommand.MSG_INFO)
     try UserMemory.store(information, at: buffer.value)
     return highest
-  case IPCCommand.IPC_STAT, MessageQueueCommand.MSG_STAT, MessageQueueCommand.MSG_STAT_ANY:
-    let byIndex = command != IPCCommand.IPC_STAT
-    let (content, number) = try ipc.queueStatus(
-      id, byIndex: byIndex, checked: command != MessageQueueCommand.MSG_STAT_ANY, caller)
-    try status.store(content)
-    return byIndex ? Int(number) : 0
-  case IPCCommand.IPC_SET: try ipc.setQueue(id, try status.load(), caller)
-  case IPCCommand.IPC_RMID: try ipc.removeQueue(id, caller)
+  case IPCCommand.IPC_STAT: return try storeStatus(thread, .queues, id, buffer)
+  case MessageQueueCommand.MSG_STAT: return try storeStatus(thread, .queues, index: id, buffer)
+  case MessageQueueCommand.MSG_STAT_ANY: return try storeStatus(thread, .queues, index: id, checked: false, buffer)
+  case IPCCommand.IPC_SET:
+    let status = try UserMemory.load(Msqid64DS.self, at: buffer.value)
+    try ipc.set(.queues, id, status.msg_perm, queueBytes: status.msg_qbytes, caller)
+  case IPCCommand.IPC_RMID: try ipc.remove(.queues, id, caller)
   default: throw .EINVAL
   }
   return 0

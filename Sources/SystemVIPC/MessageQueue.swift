@@ -129,19 +129,20 @@ final class MessageQueue: IPCObject {
     }
   }
 
-  /// See IPC_SET of msgctl(2).
-  ///
-  /// - Throws: `EPERM` for more bytes than the limit, `EINVAL`.
-  func set(_ status: Msqid64DS, _ caller: IPCCaller) throws(Errno) {
-    if status.msg_qbytes > UInt64(namespace.limits.msgmnb), !caller.exceedsLimits { throw .EPERM }
-    try update(status.msg_perm, namespace.now)
-    mostBytes = Int(clamping: status.msg_qbytes)
+  override func storeStatus(at address: UInt) throws(Errno) { try UserMemory.store(status, at: address) }
+
+  override func set(
+    _ permissions: IPC64Perm, queueBytes: UInt64, _ caller: IPCCaller, _ now: Int64
+  ) throws(Errno) {
+    if queueBytes > UInt64(namespace.limits.msgmnb), !caller.exceedsLimits { throw .EPERM }
+    try update(permissions, now)
+    mostBytes = Int(clamping: queueBytes)
     // Who sleeps may not be allowed to any more, or have room now.
     receivers.wakeAll()
     senders.wakeAll()
   }
 
-  func remove() {
+  override func remove() {
     namespace.queues.remove(self)
     for message in messages { count(-1, -message.bytes.count) }
     messages = []
@@ -189,38 +190,6 @@ extension IPCNamespace {
   ) throws(Errno) -> IPCMessage {
     if flags.contains(.MSG_COPY), flags.contains(.MSG_EXCEPT) || !flags.contains(.IPC_NOWAIT) { throw .EINVAL }
     return try queue(id).receive(MessageSelection(type, flags), room: room, flags, caller)
-  }
-
-  /// What a queue is, by identifier, or by the index that MSG_STAT takes.
-  ///
-  /// - Returns: The status, and the identifier.
-  /// - Throws: `EINVAL`, `EACCES`.
-  public func queueStatus(
-    _ id: Int32, byIndex: Bool, checked: Bool, _ caller: IPCCaller
-  ) throws(Errno) -> (Msqid64DS, Int32) {
-    guard let queue = try (byIndex ? queues.object(atIndexOf: id) : queues.object(id)) as? MessageQueue else {
-      throw .EINVAL
-    }
-    if checked { try queue.check(caller, IPCObject.read) }
-    return (queue.status, queue.id)
-  }
-
-  /// See IPC_SET of msgctl(2).
-  ///
-  /// - Throws: `EINVAL`, `EPERM`.
-  public func setQueue(_ id: Int32, _ status: Msqid64DS, _ caller: IPCCaller) throws(Errno) {
-    let queue = try queue(id)
-    try queue.checkOwner(caller)
-    try queue.set(status, caller)
-  }
-
-  /// See IPC_RMID of msgctl(2).
-  ///
-  /// - Throws: `EINVAL`, `EPERM`.
-  public func removeQueue(_ id: Int32, _ caller: IPCCaller) throws(Errno) {
-    let queue = try queue(id)
-    try queue.checkOwner(caller)
-    queue.remove()
   }
 
   /// The limits or, for MSG_INFO, with what is used in three of the fields, and the highest index in use. See msgctl(2).

@@ -77,6 +77,8 @@ final class SemaphoreSet: IPCObject {
     super.init(key: key, mode: mode, caller, namespace.now)
   }
 
+  override func storeStatus(at address: UInt) throws(Errno) { try UserMemory.store(status, at: address) }
+
   var status: Semid64DS {
     var result = Semid64DS()
     result.sem_perm = permissions
@@ -226,7 +228,7 @@ final class SemaphoreSet: IPCObject {
     serveWaiters()
   }
 
-  func remove() {
+  override func remove() {
     namespace.sets.remove(self)
     namespace.semaphoreCount -= semaphores.count
     adjustments = []

@@ -40,18 +40,6 @@ extension IPCNamespace {
     try set(id).operate(operations, caller, undo: undo, until: deadline)
   }
 
-  /// What a set is, by identifier, or by the index that SEM_STAT takes.
-  ///
-  /// - Returns: The status, and the identifier.
-  /// - Throws: `EINVAL`, `EACCES`.
-  public func setStatus(
-    _ id: Int32, byIndex: Bool, checked: Bool, _ caller: IPCCaller
-  ) throws(Errno) -> (Semid64DS, Int32) {
-    guard let set = try (byIndex ? sets.object(atIndexOf: id) : sets.object(id)) as? SemaphoreSet else { throw .EINVAL }
-    if checked { try set.check(caller, IPCObject.read) }
-    return (set.status, set.id)
-  }
-
   /// A figure of one semaphore. See GETVAL, GETPID, GETNCNT and GETZCNT of semctl(2).
   ///
   /// - Throws: `EINVAL`, `EACCES`.
@@ -103,24 +91,6 @@ extension IPCNamespace {
     guard number >= 0, Int(number) < set.semaphores.count else { throw .EINVAL }
     try set.check(caller, IPCObject.write)
     set.set([value], from: Int(number), caller.pid)
-  }
-
-  /// See IPC_SET of semctl(2).
-  ///
-  /// - Throws: `EINVAL`, `EPERM`.
-  public func setSet(_ id: Int32, _ status: Semid64DS, _ caller: IPCCaller) throws(Errno) {
-    let set = try set(id)
-    try set.checkOwner(caller)
-    try set.update(status.sem_perm, now)
-  }
-
-  /// See IPC_RMID of semctl(2).
-  ///
-  /// - Throws: `EINVAL`, `EPERM`.
-  public func removeSet(_ id: Int32, _ caller: IPCCaller) throws(Errno) {
-    let set = try set(id)
-    try set.checkOwner(caller)
-    set.remove()
   }
 
   /// The limits or, for SEM_INFO, with what is used in two of the fields, and the highest index in use. See semctl(2).

@@ -50,7 +50,7 @@ public final class SharedSegment: IPCObject, MappingCounter {
   }
 
   /// Takes the segment away, or dooms it as long as somebody has it mapped. Its key finds it no more.
-  func doom() {
+  override func remove() {
     if attachCount == 0 {
       namespace.destroy(self)
     } else {
@@ -60,6 +60,8 @@ public final class SharedSegment: IPCObject, MappingCounter {
   }
 
   func setLocked(_ locked: Bool) { mode = locked ? mode | Self.isLocked : mode & ~Self.isLocked }
+
+  override public func storeStatus(at address: UInt) throws(Errno) { try UserMemory.store(status, at: address) }
 
   var status: Shmid64DS {
     var result = Shmid64DS()
@@ -128,38 +130,6 @@ extension IPCNamespace {
     if flags.contains(.SHM_EXEC) { wanted |= IPCObject.execute }
     try segment.check(caller, wanted)
     return segment
-  }
-
-  /// What a segment is, by identifier, or by the index that SHM_STAT takes.
-  ///
-  /// - Returns: The status, and the identifier.
-  /// - Throws: `EINVAL`, `EACCES`.
-  public func segmentStatus(
-    _ id: Int32, byIndex: Bool, checked: Bool, _ caller: IPCCaller
-  ) throws(Errno) -> (Shmid64DS, Int32) {
-    guard let segment = try (byIndex ? segments.object(atIndexOf: id) : segments.object(id)) as? SharedSegment else {
-      throw .EINVAL
-    }
-    if checked { try segment.check(caller, IPCObject.read) }
-    return (segment.status, segment.id)
-  }
-
-  /// See IPC_SET of shmctl(2).
-  ///
-  /// - Throws: `EINVAL`, `EPERM`.
-  public func setSegment(_ id: Int32, _ status: Shmid64DS, _ caller: IPCCaller) throws(Errno) {
-    let segment = try segment(id)
-    try segment.checkOwner(caller)
-    try segment.update(status.shm_perm, now)
-  }
-
-  /// See IPC_RMID of shmctl(2).
-  ///
-  /// - Throws: `EINVAL`, `EPERM`.
-  public func removeSegment(_ id: Int32, _ caller: IPCCaller) throws(Errno) {
-    let segment = try segment(id)
-    try segment.checkOwner(caller)
-    segment.doom()
   }
 
   /// Locks a segment in memory, where it is anyway. See SHM_LOCK of shmctl(2).

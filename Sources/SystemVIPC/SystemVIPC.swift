@@ -9,7 +9,7 @@
 //
 // Reference: Linux 6.1, ipc/util.c, shm.c, sem.c, msg.c.
 public import Kernel
-internal import LinuxABI
+public import LinuxABI
 internal import Support
 internal import VFSCore
 
@@ -103,10 +103,26 @@ public class IPCObject {
     guard caller.user == creatorUser || caller.user == user || caller.administers else { throw .EPERM }
   }
 
-  /// Gives the object another owner and other permissions, as IPC_SET does.
+  /// Changes the object as IPC_SET does.
+  ///
+  /// - Parameter queueBytes: What a message queue may hold; nothing else looks at it.
+  /// - Throws: `EINVAL`, `EPERM`.
+  func set(_ permissions: IPC64Perm, queueBytes: UInt64, _ caller: IPCCaller, _ now: Int64) throws(Errno) {
+    try update(permissions, now)
+  }
+
+  /// Takes the object out of its table, or sees to it that its last user does: IPC_RMID.
+  func remove() {}
+
+  /// Writes the object's status, a `shmid64_ds` or its like, to the program's memory: IPC_STAT.
+  ///
+  /// - Throws: `EFAULT`.
+  public func storeStatus(at address: UInt) throws(Errno) { throw .EINVAL }
+
+  /// Gives the object another owner and other permissions.
   ///
   /// - Throws: `EINVAL` for -1, which is nobody.
-  func update(_ new: IPC64Perm, _ now: Int64) throws(Errno) {
+  final func update(_ new: IPC64Perm, _ now: Int64) throws(Errno) {
     guard new.uid != .max, new.gid != .max else { throw .EINVAL }
     user = new.uid
     group = new.gid
@@ -201,6 +217,13 @@ final class IPCTable {
   }
 }
 
+/// The tables of a namespace.
+public enum IPCKind {
+  case segments
+  case semaphores
+  case queues
+}
+
 /// The shared memory, semaphores and message queues of the machine.
 public final class IPCNamespace {
   let frames: FrameAllocator
@@ -230,6 +253,48 @@ public final class IPCNamespace {
   /// - Throws: `ENOMEM`.
   func checkRoom(bytes: Int) throws(Errno) {
     guard frames.freeFrames > frames.reserve + bytes >> pageShift + 32 else { throw .ENOMEM }
+  }
+
+  private func table(_ kind: IPCKind) -> IPCTable {
+    switch kind {
+    case .segments: segments
+    case .semaphores: sets
+    case .queues: queues
+    }
+  }
+
+  /// The object that IPC_STAT, or SHM_STAT and its like, tell about.
+  ///
+  /// - Parameters:
+  ///   - byIndex: By the index that is part of the identifier alone.
+  ///   - checked: Whether the caller must be allowed to read it.
+  /// - Throws: `EINVAL`, `EACCES`.
+  public func object(
+    _ kind: IPCKind, _ id: Int32, byIndex: Bool, checked: Bool, _ caller: IPCCaller
+  ) throws(Errno) -> IPCObject {
+    let object = try byIndex ? table(kind).object(atIndexOf: id) : table(kind).object(id)
+    if checked { try object.check(caller, IPCObject.read) }
+    return object
+  }
+
+  /// Changes an object as IPC_SET does.
+  ///
+  /// - Throws: `EINVAL`, `EPERM`.
+  public func set(
+    _ kind: IPCKind, _ id: Int32, _ permissions: IPC64Perm, queueBytes: UInt64 = 0, _ caller: IPCCaller
+  ) throws(Errno) {
+    let object = try table(kind).object(id)
+    try object.checkOwner(caller)
+    try object.set(permissions, queueBytes: queueBytes, caller, now)
+  }
+
+  /// Takes an object away as IPC_RMID does.
+  ///
+  /// - Throws: `EINVAL`, `EPERM`.
+  public func remove(_ kind: IPCKind, _ id: Int32, _ caller: IPCCaller) throws(Errno) {
+    let object = try table(kind).object(id)
+    try object.checkOwner(caller)
+    object.remove()
   }
 
   /// Seconds since 1970.

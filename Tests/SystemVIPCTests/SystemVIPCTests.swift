@@ -34,11 +34,11 @@ import Testing
     let first = try ipc.getQueue(0, flags: 0o600, root)
     let second = try ipc.getQueue(0, flags: 0o600, root)
     #expect(first == 0 && second == 1)
-    try ipc.removeQueue(first, root)
+    try ipc.remove(.queues, first, root)
     #expect(try ipc.getQueue(0, flags: 0o600, root) == 1 << 15)
-    #expect(throws: Errno.EINVAL) { try ipc.removeQueue(first, root) }
-    #expect(throws: Errno.EINVAL) { try ipc.removeQueue(-1, root) }
-    #expect(try ipc.queueStatus(0, byIndex: true, checked: true, root).1 == 1 << 15)
+    #expect(throws: Errno.EINVAL) { try ipc.remove(.queues, first, root) }
+    #expect(throws: Errno.EINVAL) { try ipc.remove(.queues, -1, root) }
+    #expect(try ipc.object(.queues, 0, byIndex: true, checked: true, root).id == 1 << 15)
   }
 
   @Test func keysFindObjects() throws {
@@ -49,8 +49,8 @@ import Testing
     #expect(throws: Errno.EEXIST) { try ipc.getSegment(7, size: 1, flags: 0o3600, alice) }
     #expect(throws: Errno.EACCES) { try ipc.getSegment(7, size: 1, flags: 0o400, bob) }
     #expect(try ipc.getSegment(7, size: 1, flags: 0, bob) == id)
-    #expect(throws: Errno.EPERM) { try ipc.removeSegment(id, bob) }
-    try ipc.removeSegment(id, root)
+    #expect(throws: Errno.EPERM) { try ipc.remove(.segments, id, bob) }
+    try ipc.remove(.segments, id, root)
     #expect(throws: Errno.ENOENT) { try ipc.getSegment(7, size: 1, flags: 0, root) }
   }
 
@@ -59,8 +59,9 @@ import Testing
     let segment = try ipc.attachableSegment(id, [], root)
     segment.areaOpened()
     segment.areaOpened()
-    try ipc.removeSegment(id, root)
-    let status = try ipc.segmentStatus(id, byIndex: false, checked: true, root).0
+    try ipc.remove(.segments, id, root)
+    #expect(try ipc.object(.segments, id, byIndex: false, checked: true, root) === segment)
+    let status = segment.status
     #expect(status.shm_nattch == 2 && status.shm_perm.mode == 0o1666 && status.shm_perm.key == 0)
     #expect(status.shm_lpid == 77 && status.shm_cpid == 1)
     #expect(ipc.segmentPages == 2)
@@ -142,19 +143,18 @@ import Testing
 
   @Test func fullQueuesTakeNoMore() throws {
     let id = try ipc.getQueue(0, flags: 0o600, alice)
-    var status = try ipc.queueStatus(id, byIndex: false, checked: true, alice).0
+    let queue = try ipc.object(.queues, id, byIndex: false, checked: true, alice)
+    let status = try #require(queue as? MessageQueue).status
     #expect(status.msg_qbytes == 16384)
-    status.msg_qbytes = 16385
-    #expect(throws: Errno.EPERM) { try ipc.setQueue(id, status, alice) }
-    status.msg_qbytes = 3
-    try ipc.setQueue(id, status, alice)
+    #expect(throws: Errno.EPERM) { try ipc.set(.queues, id, status.msg_perm, queueBytes: 16385, alice) }
+    try ipc.set(.queues, id, status.msg_perm, queueBytes: 3, alice)
     try ipc.send(id, type: 1, [1, 2], .IPC_NOWAIT, alice)
     #expect(throws: Errno.EAGAIN) { try ipc.send(id, type: 1, [1, 2], .IPC_NOWAIT, alice) }
     try ipc.send(id, type: 1, [], .IPC_NOWAIT, alice)
     try ipc.send(id, type: 1, [], .IPC_NOWAIT, alice)
     // As many messages as bytes, however short.
     #expect(throws: Errno.EAGAIN) { try ipc.send(id, type: 1, [], .IPC_NOWAIT, alice) }
-    try ipc.removeQueue(id, alice)
+    try ipc.remove(.queues, id, alice)
     #expect(ipc.messageCount == 0 && ipc.messageBytes == 0)
   }
 
