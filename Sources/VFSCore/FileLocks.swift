@@ -83,7 +83,13 @@ public final class FileLocks {
         kept.append(after)
       }
     }
-    if type != .F_UNLCK { kept.append(wanted) }
+    if type != .F_UNLCK {
+      // An owner's locks stand together, by their start: so F_GETLK tells Linux's.
+      let owner = wanted.owner
+      let start = wanted.start
+      let before = kept.lastIndex { $0.owner == owner && $0.start < start }
+      kept.insert(wanted, at: before.map { $0 + 1 } ?? kept.firstIndex { $0.owner == owner } ?? kept.count)
+    }
     records = kept
     waitQueue.wakeAll()
   }

@@ -17,23 +17,27 @@ func sendfile(
   let source = try files.file(at: input.value)
   guard source.isReadable else { throw .EBADF }
   var position = source.offset
-  if !offset.isNull { position = try offset.load() }
+  if !offset.isNull {
+    position = try offset.load()
+    if source.inode.type == .S_IFIFO || source.inode.type == .S_IFSOCK { throw .ESPIPE }
+  }
   guard position >= 0, Int(bitPattern: count) >= 0, Int64(count) <= .max - position else { throw .EINVAL }
   let target = try files.file(at: output.value)
   guard target.isWritable else { throw .EBADF }
-  guard !target.flags.contains(.O_APPEND) else { throw .EINVAL }
+  let limit = min(Int(bitPattern: count), IOVector.maximumTransfer, Int(Int64.max - position))
+  guard !target.flags.contains(.O_APPEND), Int64(limit) <= .max - max(target.offset, 0) else { throw .EINVAL }
   // Files and devices with positions, such as /dev/zero. That a directory has no bytes shows only when some are wanted.
   switch source.inode.type {
   case .S_IFREG: break
   case .S_IFCHR, .S_IFBLK: guard (try? source.seek(0, .SEEK_CUR)) != nil else { throw .EINVAL }
-  default: guard count == 0, source.inode.isDirectory else { throw .EINVAL }
+  default: guard source.inode.isDirectory else { throw .EINVAL }
   }
-  if count == 0 {
+  if count == 0 || source.inode.isDirectory {
     if !source.flags.contains(.O_NOATIME) { source.inode.didAccess(on: source.path.mount) }
+    if count > 0 { throw .EINVAL }
     return 0
   }
   if source.isNullDevice { throw .EINVAL }
-  let limit = min(Int(bitPattern: count), IOVector.maximumTransfer, Int(Int64.max - position))
   let copied = try copy(thread, source, &position, target, nil, limit)
   if offset.isNull { source.offset = position } else { try offset.store(position) }
   return copied
