@@ -26,6 +26,7 @@ extension Machine {
     greet()
 
     let environment = FileSystemEnvironment(frames: frames, clock: clock)
+    environment.dirtyPages.start(timers)
     let devices = VirtioDevices(self)
     let root = makeRoot(environment, devices)
     let namespace = Namespace(environment, root: root.fileSystem, source: root.source, flags: root.flags)
@@ -72,6 +73,7 @@ extension Machine {
     mount([UInt8]("/proc"), context) { () throws(Errno) in
       let proc = ProcFileSystem(
         namespace, processes: ProcessFiles(system), machine: machineFiles, random: random)
+      addSettings(environment.dirtyPages, proc.controls)
       proc.controls.add("kernel/pty/max", .dynamic(get: { $0.append(decimal: terminals.limit) }, set: nil))
       proc.controls.add("kernel/pty/nr", .dynamic(get: { $0.append(decimal: terminals.count) }, set: nil))
       proc.controls.add("kernel/pty/reserve", .constant("0"))
@@ -286,6 +288,23 @@ extension Machine {
     for place in ["/tmp", "/dev/shm"] as [StaticString] {
       mount(place.bytes, context) { () throws(Errno) in RamFileSystem(environment) }
     }
+  }
+
+  /// Adds what of /proc/sys/vm decides when changed pages are written.
+  private func addSettings(_ dirtyPages: DirtyPages, _ controls: SystemControls) {
+    func add(_ path: StaticString, _ setting: DirtyPages.Setting) {
+      controls.add(
+        path,
+        .setting(
+          get: { dirtyPages[setting] },
+          set: { (value) throws(Errno) in try dirtyPages.set(setting, value) }))
+    }
+    add("vm/dirty_ratio", .ratio)
+    add("vm/dirty_bytes", .bytes)
+    add("vm/dirty_background_ratio", .backgroundRatio)
+    add("vm/dirty_background_bytes", .backgroundBytes)
+    add("vm/dirty_expire_centisecs", .expireCentiseconds)
+    add("vm/dirty_writeback_centisecs", .writeBackCentiseconds)
   }
 
   private func mountPseudoTerminals(

@@ -45,7 +45,10 @@ final class VirtioDevices {
     _ tag: [UInt8], _ environment: FileSystemEnvironment, options: [UInt8]
   ) throws(Errno) -> NinePFileSystem {
     for share in shares where share.device.tag == tag {
-      if let fileSystem = share.fileSystem { return fileSystem }
+      if let fileSystem = share.fileSystem {
+        if !fileSystem.isClosed { return fileSystem }
+        try fileSystem.endSession()
+      }
       let made = try NinePFileSystem(environment, share.device, options: options)
       share.fileSystem = made
       return made

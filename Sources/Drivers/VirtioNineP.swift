@@ -6,7 +6,7 @@ public final class VirtioNineP: NinePChannel {
   /// VIRTIO_9P_MOUNT_TAG: the configuration has the tag.
   private static var mountTagFeature: UInt64 { 1 }
   private static var queueSize: Int { 32 }
-  /// Besides the request and the reply. With 64 pages a message carries 256 KiB.
+  /// Besides the request and the reply. Frames that follow each other are one.
   public var segmentLimit: Int { 66 }
   public var exchangeLimit: Int { min(Self.queueSize, queue.size) }
 
@@ -18,13 +18,16 @@ public final class VirtioNineP: NinePChannel {
   /// Requests that found no free descriptors: those of a queue without indirect tables run out early.
   private var waiting: [NinePExchange] = []
   private var hasFailed = false
+  /// For the next chain, so that its memory is not asked for each time.
+  private var spare: [VirtqueueSegment] = []
 
   /// Starts the device.
   ///
   /// - Throws: `ENXIO`, `ENOMEM`, `ENOSPC`.
   public init(_ transport: any VirtioTransport, _ frames: FrameAllocator) throws(Errno) {
     self.transport = transport
-    let features = try transport.negotiate(Self.mountTagFeature | VirtioFeature.indirectDescriptors)
+    let features = try transport.negotiate(
+      Self.mountTagFeature | VirtioFeature.indirectDescriptors | VirtioFeature.eventIndex)
     let interrupt = Relay()
     queue = try transport.makeQueue(0, size: Self.queueSize, features: features, indirectLimit: 68, frames) {
       interrupt.handler()
@@ -51,8 +54,10 @@ public final class VirtioNineP: NinePChannel {
 
   /// Hands a request to the device; false when the queue is full.
   private func add(_ exchange: NinePExchange) -> Bool {
-    var segments: [VirtqueueSegment] = []
-    segments.reserveCapacity(exchange.data.count + 2)
+    var segments = spare
+    spare = []
+    segments.removeAll(keepingCapacity: true)
+    defer { spare = segments }
     let isDataRead = exchange.data.first?.isDeviceWritable == false
     segments.append(
       VirtqueueSegment(physical: exchange.request, count: UInt32(exchange.requestCount), isDeviceWritable: false))
@@ -79,12 +84,14 @@ public final class VirtioNineP: NinePChannel {
 
   private func handleInterrupt() {
     do throws(VirtqueueFault) {
-      while let completion = try queue.next() {
-        let tag = Int(completion.token)
-        guard let exchange = exchanges[tag] else { continue }
-        exchanges[tag] = nil
-        exchange.finish(Int(completion.written))
-      }
+      repeat {
+        while let completion = try queue.next() {
+          let tag = Int(completion.token)
+          guard let exchange = exchanges[tag] else { continue }
+          exchanges[tag] = nil
+          exchange.finish(Int(completion.written))
+        }
+      } while queue.enableInterrupts()
     } catch {
       fail()
       return

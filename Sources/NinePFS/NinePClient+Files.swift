@@ -101,15 +101,14 @@ extension NinePClient {
     _ completion: @escaping (Int, Errno?) -> Void
   ) {
     let isRead = type == .read
-    let count = min(count, dataLimit)
     let exchange: NinePExchange
     do throws(Errno) { exchange = try begin() } catch { return completion(0, error) }
+    let count = addData(exchange, pages, skip: skip, count: min(count, dataLimit), isDeviceWritable: isRead)
     var message = writer(exchange)
     message.put32(fid.number)
     message.put64(position)
     message.put32(UInt32(count))
     if isRead { exchange.replyLimit = NineP.dataHeaderSize }
-    addData(exchange, pages, skip: skip, count: count, isDeviceWritable: isRead)
     exchange.completion = { [self] exchange in
       var done = 0
       var failure: Errno?
@@ -134,20 +133,27 @@ extension NinePClient {
   }
 
   /// Adds the pieces of memory that the data lies in, joining those that follow each other.
+  ///
+  /// - Returns: How many bytes an exchange has room for.
   private func addData(
     _ exchange: NinePExchange, _ pages: ArraySlice<PageFrame>, skip: Int, count: Int, isDeviceWritable: Bool
-  ) {
+  ) -> Int {
     var left = count
     var skip = skip
     var physical: UInt = 0
     var length = 0
+    let limit = channel.segmentLimit
     for page in pages where left > 0 {
       let piece = min(left, pageSize - skip)
       let start = page.physical + UInt(skip)
       if length > 0, start == physical + UInt(length) {
         length += piece
       } else {
-        if length > 0 { exchange.add(physical, length, isDeviceWritable) }
+        if length > 0 {
+          exchange.add(physical, length, isDeviceWritable)
+          length = 0
+          if exchange.data.count >= limit { break }
+        }
         physical = start
         length = piece
       }
@@ -155,6 +161,7 @@ extension NinePClient {
       skip = 0
     }
     if length > 0 { exchange.add(physical, length, isDeviceWritable) }
+    return count - left
   }
 
   /// Reads into one block of memory, and waits for it: directories and extended attributes.
@@ -174,6 +181,29 @@ extension NinePClient {
     let done = Int(reply.take32())
     if reply.isMalformed || done > count || done > exchange.replyCount - NineP.dataHeaderSize { throw .EIO }
     return done
+  }
+
+  /// Writes zeroes over bytes of a file.
+  func zero(_ fid: NinePFid, from start: Int64, to limit: Int64) throws(Errno) {
+    let order = 4
+    let block = try frames.allocateBlock(order: order)
+    defer { frames.release(block) }
+    for i in 0..<UInt32(1 << order) { PageFrame(number: block.number + i).zero() }
+    var position = start
+    while position < limit {
+      let exchange = try begin()
+      defer { end(exchange) }
+      let count = Int(min(limit - position, Int64(min(pageSize << order, dataLimit))))
+      var message = writer(exchange)
+      message.put32(fid.number)
+      message.put64(UInt64(position))
+      message.put32(UInt32(count))
+      exchange.add(block.physical, count, false)
+      var reply = try transact(exchange, .write, message, dataCount: count)
+      let done = reply.take32()
+      guard !reply.isMalformed, done > 0, done <= UInt32(count) else { throw .EIO }
+      position += Int64(done)
+    }
   }
 
   // MARK: Locks

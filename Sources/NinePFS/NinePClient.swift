@@ -30,8 +30,8 @@ final class NinePFid {
 
 /// A session with a 9P2000.L server. Calls block until their reply is there; many tasks may call at a time.
 final class NinePClient {
-  private let channel: any NinePChannel
-  private let frames: FrameAllocator
+  let channel: any NinePChannel
+  let frames: FrameAllocator
   /// The longest message that both sides take.
   private(set) var messageSize: UInt32
   /// Bytes of data in one read or write.
@@ -66,8 +66,9 @@ final class NinePClient {
     guard version == [UInt8]("9P2000.L") else { throw .EPROTONOSUPPORT }
     guard agreed >= 4096, agreed <= messageSize else { throw .EIO }
     self.messageSize = agreed
-    // The reply's header and count, and a page that need not begin where the data does.
-    dataLimit = min(Int(agreed) - 24, (channel.segmentLimit - 2) * pageSize)
+    // Whole pages where there is room for one besides the longest header.
+    dataLimit = Int(agreed) - 24
+    if dataLimit > pageSize { dataLimit &= ~(pageSize - 1) }
   }
 
   /// See `NinePChannel.wait`.
@@ -84,6 +85,9 @@ final class NinePClient {
       if !channel.wait(on: exchangeQueue) { throw .EINTR }
     }
   }
+  /// Whether `begin` would not wait.
+  var hasFreeExchange: Bool { !idle.isEmpty || exchangeCount < channel.exchangeLimit }
+
   /// An exchange that is not in use, or a new one; nil when there are too many.
   private func takeFree() throws(Errno) -> NinePExchange? {
     if let exchange = idle.popLast() {
@@ -137,9 +141,10 @@ final class NinePClient {
   /// - Throws: What the server says; `EIO` for what is no reply; `EINTR` when the task was killed: the server is asked to
   ///   forget the request.
   func transact(
-    _ exchange: NinePExchange, _ type: NinePType, _ message: NinePWriter, making fid: NinePFid? = nil
+    _ exchange: NinePExchange, _ type: NinePType, _ message: NinePWriter, making fid: NinePFid? = nil,
+    dataCount: Int = 0
   ) throws(Errno) -> NinePReader {
-    try send(exchange, type, message)
+    try send(exchange, type, message, dataCount: dataCount)
     while !exchange.isFinished {
       if !channel.wait(on: exchange.waitQueue), !exchange.isFinished {
         abandon(exchange, type, fid)
@@ -221,6 +226,18 @@ final class NinePClient {
     var message = writer(exchange)
     write(&message)
     _ = try transact(exchange, type, message, making: fid)
+  }
+
+  /// Ends the session: waits until nothing is under way, and gives the memory of the exchanges back. Nobody may use it
+  /// any more.
+  ///
+  /// - Throws: `EINTR` when the task was killed meanwhile.
+  func close() throws(Errno) {
+    while idle.count < exchangeCount || !pendingClunks.isEmpty {
+      if !channel.wait(on: exchangeQueue) { throw .EINTR }
+    }
+    idle = []
+    exchangeCount = 0
   }
 
   // MARK: Fids

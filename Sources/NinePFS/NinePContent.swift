@@ -10,7 +10,7 @@ final class NinePContent: PageStore {
   var readFid: NinePFid?
   var writeFid: NinePFid?
   var writeFidReads = false
-  /// What was written stays here: the file has no name any more, and was cut, which the server cannot be told.
+  /// What was written stays here: the file has no name any more, and was cut, of which the server could not be told.
   var keepsChanges = false
   let dirtyPages: DirtyPages
 
@@ -20,6 +20,8 @@ final class NinePContent: PageStore {
   }
 
   var acceptsWrites: Bool { !keepsChanges && writeFid != nil }
+
+  var startsAtOnce: Bool { client.hasFreeExchange }
 
   func wait(on queue: WaitQueue) -> Bool { client.wait(on: queue) }
 

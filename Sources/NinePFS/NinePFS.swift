@@ -87,6 +87,8 @@ public final class NinePFileSystem: FileSystem {
   /// Fids that could be had again, and how many may be kept: the server pays for each.
   private var fidCount = 0
   private static var fidLimit: Int { 2048 }
+  /// It was unmounted: its fids are given back.
+  public private(set) var isClosed = false
   /// Where the search for something to give back goes on.
   private var reclaimHand = 0
   private var fidHand = 0
@@ -181,6 +183,14 @@ public final class NinePFileSystem: FileSystem {
     }
   }
 
+  override public func startWriteBack(of time: UInt64) -> Bool {
+    var isLeft = false
+    for at in 0..<(inodes.capacity + nameless.capacity) {
+      if let inode = inode(inSlot: at), inode.startWriteBack(of: time) { isLeft = true }
+    }
+    return isLeft
+  }
+
   override public func synchronize() throws(Errno) {
     var failure: Errno?
     var at = 0
@@ -216,6 +226,20 @@ public final class NinePFileSystem: FileSystem {
     }
     return freed
   }
+
+  /// Gives the server's fids back, unless something is not written yet: then the next mount finds this session again.
+  override public func didLoseLastMount() {
+    for at in 0..<inodes.capacity where inodes[at]?.hasChanges == true { return }
+    isClosed = true
+    environment.removeCaching(self)
+    for parity in 0..<UInt32(2) { root.releaseUnused(parity: parity) }
+    for at in 0..<inodes.capacity { inodes[at]?.forgetFids() }
+  }
+
+  /// Ends the session of what `isClosed`, so that the channel can serve another one.
+  ///
+  /// - Throws: `EINTR` when the task was killed while it waited for the server.
+  public func endSession() throws(Errno) { try client.close() }
 
   override public func statfs() throws(Errno) -> Statfs {
     guard let root = root.inode as? NinePInode else { throw .EIO }

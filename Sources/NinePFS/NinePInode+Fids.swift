@@ -52,6 +52,16 @@ extension NinePInode {
     readFidHasName = false
   }
 
+  /// Gives up all fids: the file system is not mounted any more, and nothing of it is open.
+  func forgetFids() {
+    pathFid = nil
+    directoryFid = nil
+    content?.readFid = nil
+    content?.writeFid = nil
+    readFidHasName = false
+    places = []
+  }
+
   /// Notes a name that leads here.
   func addPlace(_ directory: NinePInode, _ name: [UInt8]) {
     for place in places where place.directory === directory && place.name == name { return }

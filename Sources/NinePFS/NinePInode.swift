@@ -75,7 +75,7 @@ final class NinePInode: Inode {
   }
 
   /// Whether something was written that the server may not have yet.
-  private var hasChanges: Bool {
+  var hasChanges: Bool {
     guard let pageCache else { return false }
     return pageCache.dirtyCount > 0 || pageCache.isBeingWritten
   }
@@ -228,6 +228,14 @@ final class NinePInode: Inode {
     if writingCount == 0, pageCache.dirtyCount == 0 { content.writeFid = nil }
   }
 
+  /// See `PageCache.startWriteBack(of:)`.
+  func startWriteBack(of time: UInt64) -> Bool {
+    guard let pageCache, pageCache.dirtyCount > 0 else { return false }
+    // The server's times count from then on.
+    if !isUnlinked { isStale = true }
+    return pageCache.startWriteBack(of: time)
+  }
+
   override func synchronize(dataOnly: Bool) throws(Errno) {
     try flush()
     if isUnlinked { return }
@@ -238,26 +246,42 @@ final class NinePInode: Inode {
 
   override func truncate(to size: Int64) throws(Errno) {
     let cache = try contents()
-    if isUnlinked {
-      content?.keepsChanges = true
-      try cache.waitForWrites()
-    } else {
-      // What is on its way must not come after the cut.
-      try cache.waitForWrites()
+    // What is on its way must not come after the cut.
+    try cache.waitForWrites()
+    var isNamed = !isUnlinked
+    if isNamed {
       var values = NinePClient.AttributeValues()
       values.valid = NinePChange.size
       values.size = size
-      do throws(Errno) { try client.setAttributes(of: try fid(), values) } catch {
+      do throws(Errno) {
+        try client.setAttributes(of: try fid(), values)
+        isStale = true
+      } catch {
         // The name may have gone in the meantime.
         guard isUnlinked else { throw error }
-        content?.keepsChanges = true
-        try cache.waitForWrites()
+        isNamed = false
       }
-      isStale = true
     }
+    if !isNamed { try cutNameless(cache, to: size) }
     cache.truncate(to: size)
     ownSize = size
     didModify()
+  }
+
+  /// Makes the server's file read as zeroes from `size` on: it can be told to cut by a name only, which this one lacks.
+  /// Where that does not work, what is written from here on stays in memory.
+  private func cutNameless(_ cache: PageCache, to size: Int64) throws(Errno) {
+    guard let content, !content.keepsChanges, size < cache.storedSize else { return }
+    // Nothing may be written meanwhile that the zeroes would fall upon.
+    content.keepsChanges = true
+    try cache.waitForWrites()
+    guard let fid = content.writeFid else { return }
+    do throws(Errno) {
+      try client.zero(fid, from: size, to: cache.storedSize)
+      content.keepsChanges = false
+    } catch {
+      if error == .EINTR { throw error }
+    }
   }
 
   // MARK: Names

@@ -11,6 +11,8 @@ public final class SystemControls {
     case constant(StaticString)
     /// A number that root may write, from a smallest to a largest value, and that the kernel does not look at.
     case number(Int, ClosedRange<Int>)
+    /// A number that the kernel does look at: `set` takes what root writes.
+    case setting(get: () -> Int, set: (Int) throws(Errno) -> Void)
     /// Written into the buffer at each read, without a line end; `set`, where there is one, takes what is written.
     case dynamic(get: (inout TextBuffer) -> Void, set: (([UInt8]) throws(Errno) -> Void)?)
   }
@@ -242,7 +244,7 @@ final class ControlText: TextInode {
     let isWritable: Bool
     switch controls.entries[index].value {
     case .constant: isWritable = false
-    case .number: isWritable = true
+    case .number, .setting: isWritable = true
     case .dynamic(_, let set): isWritable = set != nil
     }
     super.init(fileSystem, number: Self.number(controls, index), isWritable ? 0o644 : 0o444)
@@ -255,6 +257,7 @@ final class ControlText: TextInode {
     switch controls.entries[index].value {
     case .constant(let value): text.append(value)
     case .number(let value, _): text.append(decimal: value)
+    case .setting(let get, _): text.append(decimal: get())
     case .dynamic(let get, _): get(&text)
     }
     text.append("\n")
@@ -266,24 +269,33 @@ final class ControlText: TextInode {
     case .dynamic(_, let set):
       guard let set else { throw .EACCES }
       try set(bytes)
+    case .setting(_, let set): try set(try Self.number(bytes))
     case .number(_, let range):
-      let isNegative = bytes.first == UInt8(ascii: "-")
-      var value = 0
-      var count = 0
-      for byte in bytes.dropFirst(isNegative ? 1 : 0) {
-        guard byte >= 0x30, byte <= 0x39 else {
-          if byte == UInt8(ascii: "\n") || byte == UInt8(ascii: " ") || byte == 0 { break }
-          throw .EINVAL
-        }
-        let (product, overflow) = value.multipliedReportingOverflow(by: 10)
-        let (sum, carry) = product.addingReportingOverflow(Int(byte - 0x30))
-        if overflow || carry { throw .EINVAL }
-        value = sum
-        count += 1
-      }
-      if isNegative { value = -value }
-      guard count > 0, range.contains(value) else { throw .EINVAL }
+      let value = try Self.number(bytes)
+      guard range.contains(value) else { throw .EINVAL }
       controls.set(index, .number(value, range))
     }
+  }
+
+  /// The decimal number that a text begins with.
+  ///
+  /// - Throws: `EINVAL` when it is none.
+  private static func number(_ bytes: [UInt8]) throws(Errno) -> Int {
+    let isNegative = bytes.first == UInt8(ascii: "-")
+    var value = 0
+    var count = 0
+    for byte in bytes.dropFirst(isNegative ? 1 : 0) {
+      guard byte >= 0x30, byte <= 0x39 else {
+        if byte == UInt8(ascii: "\n") || byte == UInt8(ascii: " ") || byte == 0 { break }
+        throw .EINVAL
+      }
+      let (product, overflow) = value.multipliedReportingOverflow(by: 10)
+      let (sum, carry) = product.addingReportingOverflow(Int(byte - 0x30))
+      if overflow || carry { throw .EINVAL }
+      value = sum
+      count += 1
+    }
+    guard count > 0 else { throw .EINVAL }
+    return isNegative ? -value : value
   }
 }

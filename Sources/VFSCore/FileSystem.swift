@@ -92,6 +92,11 @@ open class FileSystem {
   /// Starts to write back what is not yet where it should be, without waiting for the end.
   open func startWriteBack() {}
 
+  /// Starts to write back what was changed before `time`, as far as nothing has to be waited for: this is an interrupt.
+  ///
+  /// - Returns: Whether some of it is left.
+  open func startWriteBack(of time: UInt64) -> Bool { false }
+
   /// Writes back what is not yet where it should be. See sync(2).
   open func synchronize() throws(Errno) {}
 }

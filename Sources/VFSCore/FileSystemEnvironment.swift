@@ -16,8 +16,13 @@ public final class FileSystemEnvironment {
   public init(frames: FrameAllocator, clock: Clock) {
     self.frames = frames
     self.clock = clock
-    dirtyPages = DirtyPages(totalFrames: frames.totalFrames)
+    dirtyPages = DirtyPages(frames)
     dirtyPages.startWriteBack = { [self] in for fileSystem in caching { fileSystem.startWriteBack() } }
+    dirtyPages.startWriteBackOf = { [self] time in
+      var isLeft = false
+      for fileSystem in caching where fileSystem.startWriteBack(of: time) { isLeft = true }
+      return isLeft
+    }
   }
 
   /// File systems that keep copies of what is elsewhere.

@@ -129,7 +129,7 @@ extension PageCache {
     if let stored, frames.marks(frame).contains(.dirty) {
       frames.setMarks(frame, [])
       stored.dirtyCount -= 1
-      stored.store.dirtyPages.discard()
+      stored.store.dirtyPages.remove(1)
     }
     frames.release(frame)
     quota?.used -= 1

@@ -14,24 +14,10 @@ public protocol PageStore: AnyObject {
   func wait(on queue: WaitQueue) -> Bool
   /// Whether changes can be written; else they stay in memory.
   var acceptsWrites: Bool { get }
+  /// Whether a transfer would start without waiting for another one's end.
+  var startsAtOnce: Bool { get }
   /// Where the pages that are not in the store yet are counted.
   var dirtyPages: DirtyPages { get }
-}
-
-/// The pages that wait to be written to their stores or are on their way, over all files.
-public final class DirtyPages {
-  public fileprivate(set) var count = 0
-  /// Pages that there may be before writers wait: an eighth of the memory.
-  public let limit: Int
-  /// Transfers to stores that have not ended.
-  fileprivate var writesInFlight = 0
-  fileprivate let waitQueue = WaitQueue()
-  /// Starts to write what all files have.
-  var startWriteBack: () -> Void = {}
-
-  init(totalFrames: Int) { limit = max(totalFrames / 8, 64) }
-
-  func discard() { count -= 1 }
 }
 
 /// Pages of one file in a row that are on their way to or from a store.
@@ -82,6 +68,10 @@ final class StoredPages {
   /// The dirty pages lie in this range.
   var dirtyFirst = UInt64.max
   var dirtyEnd: UInt64 = 0
+  /// When the first of the dirty pages was changed.
+  var dirtySince: UInt64 = 0
+  /// They are old: all of them are to be written.
+  var isExpired = false
   /// Transfers to the store that have not ended.
   var writes: [PageTransfer] = []
   /// What the last transfer that failed has met; told once.
@@ -101,16 +91,19 @@ final class StoredPages {
 
 extension PageCache {
   /// Pages of one transfer at the most.
-  private static var transferLimit: Int { 64 }
+  private static var transferLimit: Int { 128 }
   /// Transfers of one file to the store that are under way at a time.
   private static var writesLimit: Int { 4 }
   /// Dirty pages of one file from which on they are written in the background.
-  private static var backgroundCount: Int { 128 }
+  private static var backgroundCount: Int { 256 }
   /// Transfers that are read ahead of a reader.
   private static var readAheadDepth: Int { 2 }
 
   /// Pages that wait to be written to the store.
   public var dirtyCount: Int { stored?.dirtyCount ?? 0 }
+
+  /// Bytes that the store has of the file.
+  public var storedSize: Int64 { stored?.size ?? 0 }
 
   /// Whether pages are on their way to the store.
   public var isBeingWritten: Bool { !(stored?.writes.isEmpty ?? true) }
@@ -254,8 +247,9 @@ extension PageCache {
     let marks = frames.marks(frame)
     if marks.contains(.dirty) { return }
     frames.setMarks(frame, marks.union([.dirty, .referenced]))
+    if stored.dirtyCount == 0 { stored.dirtySince = stored.store.dirtyPages.now }
     stored.dirtyCount += 1
-    stored.store.dirtyPages.count += 1
+    stored.store.dirtyPages.add()
     stored.dirtyFirst = min(stored.dirtyFirst, index)
     stored.dirtyEnd = max(stored.dirtyEnd, index + 1)
   }
@@ -271,7 +265,11 @@ extension PageCache {
   func prepareWrite() throws(Errno) {
     guard let stored else { return }
     let dirty = stored.store.dirtyPages
-    if stored.dirtyCount >= Self.backgroundCount { startWriteBack() }
+    if stored.dirtyCount >= Self.backgroundCount {
+      startWriteBack()
+    } else if dirty.count > dirty.backgroundLimit {
+      dirty.startWriteBack()
+    }
     while dirty.count > dirty.limit {
       dirty.startWriteBack()
       // They may be such as cannot be written.
@@ -324,6 +322,17 @@ extension PageCache {
     while stored.writes.count < Self.writesLimit, startRun() {}
   }
 
+  /// Starts to write the dirty pages if they are from before `time`, as far as nothing has to be waited for: this is an
+  /// interrupt.
+  ///
+  /// - Returns: Whether some are left that are.
+  public func startWriteBack(of time: UInt64) -> Bool {
+    guard let stored, stored.dirtyCount > 0, stored.dirtySince <= time, stored.store.acceptsWrites else { return false }
+    stored.isExpired = true
+    while stored.writes.count < Self.writesLimit, stored.store.startsAtOnce, startRun() {}
+    return stored.dirtyCount > 0
+  }
+
   /// Starts to write the first dirty pages that follow each other; false when there are none that can be written.
   private func startRun() -> Bool {
     guard let stored, stored.dirtyCount > 0, stored.store.acceptsWrites else { return false }
@@ -353,6 +362,7 @@ extension PageCache {
     if stored.dirtyCount == 0 {
       stored.dirtyFirst = .max
       stored.dirtyEnd = 0
+      stored.isExpired = false
     }
     if run.isEmpty { return false }
     startWrite(first, run)
@@ -379,14 +389,16 @@ extension PageCache {
     stored.writes.removeAll { $0 === transfer }
     let dirty = stored.store.dirtyPages
     dirty.writesInFlight -= 1
-    dirty.count -= transfer.pages.count
+    dirty.remove(transfer.pages.count)
     if let error = transfer.error { stored.writeError = error }
     let end = Int64(bitPattern: transfer.position)
     if end > stored.size { stored.size = min(end, size) }
     stored.waitQueue.wakeAll()
     dirty.waitQueue.wakeAll()
     // The next one, where that changes no mappings, as this may be an interrupt. One is sure to find what it takes.
-    if transfer.error == nil, transfer.byteCount > 0, stored.dirtyCount >= Self.backgroundCount, !isMapped {
+    if transfer.error == nil, transfer.byteCount > 0, stored.isExpired || stored.dirtyCount >= Self.backgroundCount,
+      !isMapped
+    {
       _ = startRun()
     }
   }

@@ -269,7 +269,9 @@ func pattern(_ count: Int, seed: Int = 1) -> [UInt8] {
     let test = try TestShare(megabytes: 4)
     test.server.isLate = true
     let dirty = test.machine.environment.dirtyPages
+    try dirty.set(.bytes, 128 * 4096)
     #expect(dirty.limit == 128)
+    #expect(dirty[.ratio] == 0)
     let files = try (0..<6).map { try test.context.open("/\($0)", [.O_RDWR, .O_CREAT]) }
     for round in 0..<20 {
       for file in files {
@@ -282,6 +284,77 @@ func pattern(_ count: Int, seed: Int = 1) -> [UInt8] {
     for entry in test.server.root.entries {
       #expect(entry.node.content.count == 20 * 16384)
       #expect(Array(entry.node.content[(19 * 16384)...]) == pattern(16384, seed: 19))
+    }
+  }
+
+  @Test func whatIsOldIsWrittenByItself() throws {
+    let test = try TestShare()
+    let clock = Clock(tscBase: 0, ticksPerSecond: 1_000_000_000)
+    let timers = TimerQueue(clock: clock)
+    let dirty = test.machine.environment.dirtyPages
+    dirty.start(timers)
+    #expect(timers.nextDeadline == nil)
+    try dirty.set(.expireCentiseconds, 3)
+    try dirty.set(.writeBackCentiseconds, 1)
+    let file = try test.context.open("/file", [.O_RDWR, .O_CREAT])
+    try file.write(pattern(8192))
+    let written = timers.now()
+    while let next = timers.nextDeadline {
+      while timers.now() < next {}
+      timers.expire()
+      // Not before it is old.
+      #expect(dirty.count == 2 || timers.now() - written >= 30_000_000)
+    }
+    #expect(dirty.count == 0)
+    #expect(test.server.root.entries[0].node.content == pattern(8192))
+    // Never, and then all the same.
+    try dirty.set(.writeBackCentiseconds, 0)
+    try file.write(pattern(4096, seed: 3), at: 0)
+    #expect(timers.nextDeadline == nil)
+    try dirty.set(.writeBackCentiseconds, 1)
+    #expect(timers.nextDeadline != nil)
+    #expect(throws: Errno.EINVAL) { try dirty.set(.ratio, 101) }
+    #expect(throws: Errno.EINVAL) { try dirty.set(.bytes, 0) }
+    try dirty.set(.ratio, 30)
+    #expect(dirty[.bytes] == 0)
+  }
+
+  @Test func whatIsCutWithoutANameStaysWithTheServer() throws {
+    let test = try TestShare()
+    let file = try test.context.open("/file", [.O_RDWR, .O_CREAT])
+    let node = test.server.root.entries[0].node
+    try file.write(pattern(100_000))
+    try file.synchronize(dataOnly: false)
+    try test.context.unlink("/file")
+    try file.truncate(to: 5000)
+    #expect(Array(node.content[5000..<100_000]) == [UInt8](repeating: 0, count: 95_000))
+    try file.write(pattern(10, seed: 5), at: 90_000)
+    test.context.namespace.mounts[0].fileSystem.startWriteBack()
+    #expect(test.machine.environment.dirtyPages.count == 0)
+    _ = test.machine.environment.frames.reclaimer?(1000, true)
+    _ = test.machine.environment.frames.reclaimer?(1000, true)
+    let expected = pattern(100_000)[..<5000] + [UInt8](repeating: 0, count: 85_000) + pattern(10, seed: 5)
+    #expect(try file.read(100_000, at: 0) == Array(expected))
+  }
+
+  @Test func unmountedItGivesBackItsFids() throws {
+    let machine = TestMachine()
+    let server = FakeServer()
+    server.add("file", content: pattern(5000))
+    for _ in 0..<3 {
+      let share = try NinePFileSystem(machine.environment, server)
+      let context = FileSystemContext(Namespace(machine.environment, root: share, source: []))
+      do {
+        let file = try context.open("/file", [.O_RDWR])
+        #expect(try file.read(10_000) == pattern(5000))
+        try file.write([7], at: 0)
+        try file.closed()
+      }
+      share.didLoseLastMount()
+      #expect(share.isClosed)
+      try share.endSession()
+      #expect(server.fidCount == 0)
+      server.root.entries[0].node.content[0] = pattern(1)[0]
     }
   }
 
