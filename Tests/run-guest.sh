@@ -68,6 +68,7 @@ for part in "${parts[@]}"; do
     run "large programs of Tests/Guest" differential --list Tests/Guest/long.toml --times build/differential/times-long.json
     run "the same by 9p" differential --list Tests/Guest/long.toml --share --times build/differential/times-long-9p.json
     run "killed while they write" Tests/Faults/kill9.py --rounds 200
+    run "shares that are full, read-only, or changed by others" Tests/Faults/shares.py
     run "programs that work on files" differential --list Tests/Files/long.toml \
       --times build/differential/times-files-long.json
     run "programs that work on files, roots by 9p" differential --share --list Tests/Files/share.toml \
