@@ -55,6 +55,8 @@ $(MODULE_LIST): $(call on_change,$(MODULE_LIST),$(MODULE_SRCS))
 
 $(SWIFT_LIBRARY): $(MODULE_LIST) $(MODULE_SRCS) Package.swift $(TOOLSET) $(BUILD_FILES) $(UK_CONFIG) | $(PACKAGES_STAMP)
 	$(call say,SWIFTC,$@)
+	@# SwiftPM adds to an archive that is there: what a removed source left would stay in it.
+	@rm -f $(SWIFT_SCRATCH)/$(KERNEL_TRIPLE)/release/libelfloader.a
 	$(Q)$(SWIFT_COMMAND) $(if $(Q),>$@.log 2>&1 || { cat $@.log >&2; exit 1; })
 	@cp $(SWIFT_SCRATCH)/$(KERNEL_TRIPLE)/release/libelfloader.a $@
 
