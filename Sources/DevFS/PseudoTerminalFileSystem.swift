@@ -84,7 +84,7 @@ public final class PseudoTerminalFileSystem: FileSystem {
   fileprivate func open(_ path: Path, _ flags: OpenFlags) throws(Errno) -> OpenFile {
     let frames = environment.frames
     guard registry.count < registry.limit else { throw .ENOSPC }
-    guard frames.freeFrames > frames.reserve else { throw .ENOMEM }
+    guard frames.hasRoom() else { throw .ENOMEM }
     var word = 0
     while word < used.count, used[word] == .max { word += 1 }
     if word == used.count { used.append(0) }

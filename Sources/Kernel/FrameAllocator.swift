@@ -136,11 +136,12 @@ public final class FrameAllocator {
     return block
   }
 
-  /// Whether the kernel may take `bytes` for objects of the program's choice and still have its reserve.
-  public func hasRoom(forBytes bytes: Int) -> Bool {
-    let count = bytes / pageSize
-    if freeFrames <= reserve + count { _ = reclaimer?(count + Self.reclaimBatch, true) }
-    return freeFrames > reserve + count
+  /// Whether the kernel may take `bytes` for objects of the program's choice and still have its reserve. Asks whoever
+  /// keeps frames that can be had again: also for what the kernel has taken of the reserve meanwhile.
+  public func hasRoom(forBytes bytes: Int = 0) -> Bool {
+    let wanted = reserve + bytes / pageSize
+    if freeFrames <= wanted { _ = reclaimer?(wanted - freeFrames + Self.reclaimBatch, true) }
+    return freeFrames > wanted
   }
 
   /// Lets the kernel have some of the reserve. For the program, asks whoever keeps frames that can be had again.
@@ -153,8 +154,9 @@ public final class FrameAllocator {
       return
     }
     // More than what is missing, so that the search is not made for each frame.
-    _ = reclaimer?(count + Self.reclaimBatch, false)
-    if freeFrames <= reserve + count { throw .ENOMEM }
+    let wanted = reserve + count
+    _ = reclaimer?(wanted - freeFrames + Self.reclaimBatch, false)
+    if freeFrames <= wanted { throw .ENOMEM }
   }
   private static var reclaimBatch: Int { 64 }
   /// The part of a frame that is in use, in a unit of the holder's choice: what page tables note of their entries. Empty

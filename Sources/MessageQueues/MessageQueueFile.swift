@@ -67,7 +67,7 @@ public final class MessageQueueInode: MemoryInode {
   func send(_ message: Message, isNonBlocking: Bool, until deadline: UInt64?) throws(Errno) {
     while isFull { try wait(isNonBlocking, until: deadline) }
     let frames = queues.environment.frames
-    guard frames.freeFrames > frames.reserve + message.bytes.count >> pageShift + 32 else { throw .ENOMEM }
+    guard frames.hasRoom(forBytes: message.bytes.count + 32 * pageSize) else { throw .ENOMEM }
     var index = messages.count
     while index > 0, messages[index - 1].priority < message.priority { index -= 1 }
     messages.insert(message, at: index)

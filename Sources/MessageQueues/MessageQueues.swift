@@ -164,7 +164,7 @@ private final class MessageQueueDirectory: MemoryInode {
   override func makeInode(_ node: NewNode) throws(Errno) -> MemoryInode {
     guard node.mode.type == .S_IFREG else { throw .EPERM }
     let frames = queues.environment.frames
-    guard frames.freeFrames > frames.reserve + 32 else { throw .ENOMEM }
+    guard frames.hasRoom(forBytes: 32 * pageSize) else { throw .ENOMEM }
     let (attributes, owner, bytes) = try queues.admit()
     return MessageQueueInode(queues, node, attributes, owner: owner, bytes: bytes)
   }

@@ -121,7 +121,7 @@ extension Thread {
 
   private func checkLimits() throws(Errno) {
     let system = process.system
-    guard system.frames.freeFrames > system.frames.reserve + Self.framesForTask else { throw .ENOMEM }
+    guard system.frames.hasRoom(forBytes: Self.framesForTask * pageSize) else { throw .ENOMEM }
     guard system.threadCount < system.mostThreads else { throw .EAGAIN }
     let identity = process.identity
     if identity.user.real == 0 || identity.has(Identity.Capability.CAP_SYS_RESOURCE)

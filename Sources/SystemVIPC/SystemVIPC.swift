@@ -252,7 +252,7 @@ public final class IPCNamespace {
   ///
   /// - Throws: `ENOMEM`.
   func checkRoom(bytes: Int) throws(Errno) {
-    guard frames.freeFrames > frames.reserve + bytes >> pageShift + 32 else { throw .ENOMEM }
+    guard frames.hasRoom(forBytes: bytes + 32 * pageSize) else { throw .ENOMEM }
   }
 
   private func table(_ kind: IPCKind) -> IPCTable {

@@ -89,7 +89,7 @@ extension FileSystemContext {
   public func makeMemoryFile(name: [UInt8], allowsSealing: Bool) throws(Errno) -> OpenFile {
     let fileSystem = namespace.memoryFiles
     let frames = namespace.environment.frames
-    if frames.freeFrames <= frames.reserve { throw .ENOSPC }
+    if !frames.hasRoom() { throw .ENOSPC }
     let node = NewNode(
       mode: FileMode(.S_IFREG, FileMode(rawValue: 0o777)), uid: credentials.userID, gid: credentials.groupID)
     let inode = SealableInode(fileSystem, node, allowsSealing: allowsSealing)

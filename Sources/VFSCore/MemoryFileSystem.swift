@@ -106,7 +106,7 @@ open class MemoryInode: Inode {
     if fileSystem.inodeCount >= fileSystem.inodeLimit { throw .ENOSPC }
     // The kernel's own memory must not run out because a program makes files.
     let frames = fileSystem.environment.frames
-    if frames.freeFrames <= frames.reserve { throw .ENOSPC }
+    if !frames.hasRoom() { throw .ENOSPC }
     return MemoryInode(fileSystem, node)
   }
 
@@ -176,7 +176,7 @@ open class MemoryInode: Inode {
     _ name: [UInt8], _ value: [UInt8]?, _ flags: ExtendedAttributeFlags
   ) throws(Errno) {
     let frames = memory.environment.frames
-    if let value, frames.freeFrames <= frames.reserve + value.count / pageSize { throw .ENOSPC }
+    if let value, !frames.hasRoom(forBytes: value.count) { throw .ENOSPC }
     try attributes.set(name, value, flags, of: self)
   }
   override open func attributeNames() throws(Errno) -> [[UInt8]] { attributes.map { $0.name } }

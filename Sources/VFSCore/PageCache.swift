@@ -50,8 +50,6 @@ public final class PageCache {
   @inline(__always)
   static func isFrame(_ entry: UInt32) -> Bool { Int32(bitPattern: entry) > 0 }
   static var leafShift: UInt64 { 10 }
-  /// Frames that are asked for at a time when they run out.
-  private static var reclaimBatch: Int { 64 }
 
   let base: UInt
   var baseLength: Int64
@@ -283,7 +281,7 @@ public final class PageCache {
     }
     while reader.remaining > 0 {
       // Nothing is held here that could go.
-      if frames.freeFrames <= frames.reserve { _ = frames.reclaimer?(Self.reclaimBatch, true) }
+      _ = frames.hasRoom()
       let index = UInt64(bitPattern: position) >> 12
       let inPage = UInt(bitPattern: Int(position)) & 4095
       let count = min(reader.remaining, Int(4096 &- inPage))

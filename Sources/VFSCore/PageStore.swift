@@ -166,7 +166,7 @@ extension PageCache {
   private func startFill(_ first: UInt64, _ count: Int) throws(Errno) -> PageTransfer {
     guard let stored else { throw .EIO }
     // Nobody here relies on frames that others may lose.
-    if frames.freeFrames < frames.reserve + count { _ = frames.reclaimer?(count, true) }
+    _ = frames.hasRoom(forBytes: count * pageSize)
     let end = min(first + UInt64(count), Self.pages(min(stored.size, size)))
     var pages: [PageFrame] = []
     pages.reserveCapacity(count)
