@@ -1,3 +1,4 @@
+internal import Kernel
 public import LinuxABI
 
 // How the tree of mounts changes. What happens below a shared mount happens below its peers and those that hear of them
@@ -52,13 +53,21 @@ extension Namespace {
     return found
   }
 
+  /// - Throws: `ENOSPC` when there cannot be as many mounts more.
+  private func checkRoom(_ count: Int) throws(Errno) {
+    guard mounts.count + count <= Self.mostMounts, environment.frames.hasRoom(forBytes: count * 1024) else {
+      throw .ENOSPC
+    }
+  }
+
   /// Mounts a tree of mounts, which is not in the namespace, at a place.
   ///
-  /// - Throws: `ENOTDIR` when one of the two is a directory and the other is none.
+  /// - Throws: `ENOTDIR` when one of the two is a directory and the other is none, `ENOSPC`.
   func attach(_ tree: [Mount], at place: Path) throws(Errno) {
     guard tree[0].root.inode.isDirectory == place.inode.isDirectory else { throw .ENOTDIR }
     if place.mount.group != 0 { for mount in tree where mount.group == 0 { mount.group = makeGroup() } }
     let listeners = listeners(place)
+    try checkRoom(tree.count * listeners.count)
     var trees = [tree]
     for listener in listeners.dropFirst() {
       let originals = trees[listener.source]
@@ -99,11 +108,13 @@ extension Namespace {
 
   /// Moves a mount with all on it. See MS_MOVE of mount(2).
   ///
-  /// - Throws: `ELOOP` when the place is on it; `EINVAL`.
+  /// - Throws: `ELOOP` when the place is on it; `EINVAL`, `ENOSPC`.
   func move(_ mount: Mount, to place: Path) throws(Errno) {
     let tree = subtree(of: mount, below: mount.root)
     if tree.contains(where: { $0 === place.mount }) { throw .ELOOP }
     if place.mount.group != 0, tree.contains(where: { $0.isUnbindable }) { throw .EINVAL }
+    // From here on nothing may fail.
+    try checkRoom(tree.count * (listeners(place).count - 1))
     for mount in tree {
       mount.unlink()
       mounts.removeAll { $0 === mount }

@@ -6,6 +6,8 @@ public final class Namespace {
   public let environment: FileSystemEnvironment
   /// All mounts, each behind the one that it is on: the first is the root.
   public internal(set) var mounts: [Mount] = []
+  /// What /proc/sys/fs/mount-max says. Fewer than Linux's 100,000: the tree is walked in one step.
+  public static var mostMounts: Int { 4096 }
   /// File systems that mount(2) can make by name.
   public private(set) var fileSystemTypes: [FileSystemType] = []
   private var lastMountID: UInt64 = 20

@@ -12,6 +12,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -325,6 +326,19 @@ static void without_names(void) {
     if (file < 0 || write(file, page, sizeof page) <= 0) return;
   }
 }
+static void mounts(void) {
+  mkdir("tree", 0700);
+  if (mount("none", "tree", "tmpfs", 0, NULL) || mkdir("tree/below", 0700)) return;
+  // Each copies all that there is.
+  while (mount("tree", "tree/below", NULL, MS_BIND | MS_REC, NULL) == 0) {}
+  while (mount("tree", "tree/below", NULL, MS_BIND, NULL) == 0) {}
+}
+static void heard_mounts(void) {
+  mkdir("tree", 0700);
+  if (mount("none", "tree", "tmpfs", 0, NULL) || mount(NULL, "tree", NULL, MS_SHARED, NULL)) return;
+  if (mkdir("tree/a", 0700) || mkdir("tree/b", 0700)) return;
+  while (mount("tree", "tree/a", NULL, MS_BIND, NULL) == 0) {}
+}
 
 #define KIND(name) {#name, name}
 static const struct { const char *name; void (*take)(void); } kinds[] = {
@@ -334,7 +348,7 @@ static const struct { const char *name; void (*take)(void); } kinds[] = {
   KIND(many_polled),
   KIND(watches), KIND(notifications), KIND(terminals), KIND(record_locks), KIND(queued_signals), KIND(timers), KIND(files),
   KIND(long_names), KIND(directories), KIND(attributes), KIND(content), KIND(memory_files), KIND(mapped_file),
-  KIND(without_names),
+  KIND(without_names), KIND(mounts), KIND(heard_mounts),
 };
 
 static long free_pages(void) {
@@ -345,6 +359,7 @@ static long free_pages(void) {
 
 // Removes what is below the working directory, without a recursion that its depth could break.
 static void clear(void) {
+  umount2(PLACE "/tree", MNT_DETACH);
   if (fork() == 0) {
     execl("/bin/rm", "rm", "-rf", PLACE, NULL);
     _exit(127);
