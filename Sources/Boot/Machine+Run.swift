@@ -290,7 +290,7 @@ extension Machine {
     }
   }
 
-  /// Adds what of /proc/sys/vm decides when changed pages are written.
+  /// Adds what of /proc/sys/vm decides when changed pages are written, and what gives back pages that were read.
   private func addSettings(_ dirtyPages: DirtyPages, _ controls: SystemControls) {
     func add(_ path: StaticString, _ setting: DirtyPages.Setting) {
       controls.add(
@@ -305,6 +305,16 @@ extension Machine {
     add("vm/dirty_background_bytes", .backgroundBytes)
     add("vm/dirty_expire_centisecs", .expireCentiseconds)
     add("vm/dirty_writeback_centisecs", .writeBackCentiseconds)
+    var dropped = 0
+    controls.add(
+      "vm/drop_caches",
+      .setting(
+        get: { dropped },
+        set: { [frames] (value) throws(Errno) in
+          guard 1...4 ~= value else { throw .EINVAL }
+          dropped = value
+          if value & 1 != 0 { _ = frames.reclaimer?(.max, false) }
+        }))
   }
 
   private func mountPseudoTerminals(

@@ -204,6 +204,12 @@ public final class NinePFileSystem: FileSystem {
     if let failure { throw failure }
   }
 
+  override public var cachedPages: Int {
+    var count = 0
+    for slot in 0..<inodes.capacity + nameless.capacity { count += inode(inSlot: slot)?.pageCache?.pageCount ?? 0 }
+    return count
+  }
+
   override public func reclaim(_ count: Int, takesMapped: Bool) -> Int {
     var freed = 0
     // Twice round: the first time may find nothing but pages that were used.

@@ -83,7 +83,9 @@ enum MachineReport {
     let frames = namespace.environment.frames
     let total = UInt64(frames.totalFrames) * UInt64(pageSize)
     let free = UInt64(frames.freeFrames) * UInt64(pageSize)
-    // Files live in memory and nowhere else: what they use is shared memory, as tmpfs's is.
+    let cached = UInt64(namespace.environment.cachedPages) * UInt64(pageSize)
+    let dirty = UInt64(namespace.environment.dirtyPages.count) * UInt64(pageSize)
+    // Other files live in memory and nowhere else: what they use is shared memory, as tmpfs's is.
     var filePages = 0
     var seen: [MemoryFileSystem] = []
     for mount in namespace.mounts {
@@ -98,21 +100,22 @@ enum MachineReport {
     let reserve = UInt64(frames.reserve) * UInt64(pageSize)
     line("MemTotal:", total)
     line("MemFree:", free)
-    line("MemAvailable:", free > reserve ? free - reserve : 0)
+    let available = free + cached
+    line("MemAvailable:", available > reserve + dirty ? available - reserve - dirty : 0)
     line("Buffers:", 0)
-    line("Cached:", files)
+    line("Cached:", files + cached)
     line("SwapCached:", 0)
     line("Active:", anonymous + files)
-    line("Inactive:", 0)
+    line("Inactive:", cached)
     line("Active(anon):", anonymous + files)
     line("Inactive(anon):", 0)
     line("Active(file):", 0)
-    line("Inactive(file):", 0)
+    line("Inactive(file):", cached)
     line("Unevictable:", 0)
     line("Mlocked:", 0)
     line("SwapTotal:", 0)
     line("SwapFree:", 0)
-    line("Dirty:", 0)
+    line("Dirty:", dirty)
     line("Writeback:", 0)
     line("AnonPages:", anonymous)
     line("Mapped:", 0)

@@ -124,7 +124,6 @@ public final class SystemControls {
     add("vm/mmap_min_addr", .number(65536, 0 ... .max))
     add("vm/swappiness", .number(60, 0...200))
     add("vm/nr_hugepages", .number(0, 0...0))
-    add("vm/drop_caches", .number(0, 0...4))
     add("fs/file-max", .number(9_223_372_036_854_775_807, 0 ... .max))
     add("fs/mount-max", .number(Namespace.mostMounts, Namespace.mostMounts...Namespace.mostMounts))
     add("fs/nr_open", .number(1_048_576, 8...1_073_741_816))

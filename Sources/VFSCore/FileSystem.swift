@@ -86,6 +86,9 @@ open class FileSystem {
     return result
   }
 
+  /// Pages that it keeps copies in of what is elsewhere.
+  open var cachedPages: Int { 0 }
+
   /// Gives back frames that can be had again. See `FrameAllocator.reclaimer`.
   open func reclaim(_ count: Int, takesMapped: Bool) -> Int { 0 }
 
