@@ -76,6 +76,7 @@ for part in "${parts[@]}"; do
     run "runtimes and compilers" runtimes long all
     run "CPython's tests" Tests/CPython/run.py --install
     run "stress-ng" Tests/Stress/run.py --install
+    run "programs of a whole Debian system" Tests/Distribution/run.py --install
     ;;
   differential) run "programs of Debian" differential --times build/differential/times-debian.json ;;
   *)
