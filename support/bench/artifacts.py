@@ -207,7 +207,9 @@ class Artifacts:
         """Returns the folder that the guests mount: 50,000 files, two large ones, and a root with python3 and others,
         a repository of 20,000 files, and a tree of 500 MB."""
         folder = self.path("share")
-        if os.path.exists(os.path.join(folder, "complete")):
+        # Another name whenever something else belongs into the folder.
+        complete = os.path.join(folder, "complete-with-repository")
+        if os.path.exists(complete):
             return folder
         shutil.rmtree(folder, ignore_errors=True)
         for number in range(500):
@@ -241,7 +243,7 @@ class Artifacts:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "w", encoding="utf-8") as output:
                 output.write(text[:1 << 18] + ("a needle\n" if number == 1000 else ""))
-        with open(os.path.join(folder, "complete"), "w", encoding="utf-8"):
+        with open(complete, "w", encoding="utf-8"):
             pass
         return folder
 
