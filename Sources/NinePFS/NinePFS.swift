@@ -172,20 +172,22 @@ public final class NinePFileSystem: FileSystem {
     unwritten.append(inode)
   }
 
-  /// The inode in a slot of both tables.
+  /// Slots of both tables.
+  private var slotCount: Int { inodes.capacity + nameless.capacity }
+  /// The inode in one of them.
   private func inode(inSlot slot: Int) -> NinePInode? {
     slot < inodes.capacity ? inodes[slot] : nameless[slot - inodes.capacity]
   }
 
   override public func startWriteBack() {
-    for at in 0..<(inodes.capacity + nameless.capacity) {
+    for at in 0..<slotCount {
       if let cache = inode(inSlot: at)?.pageCache, cache.dirtyCount > 0 { cache.startWriteBack() }
     }
   }
 
   override public func startWriteBack(of time: UInt64) -> Bool {
     var isLeft = false
-    for at in 0..<(inodes.capacity + nameless.capacity) {
+    for at in 0..<slotCount {
       if let inode = inode(inSlot: at), inode.startWriteBack(of: time) { isLeft = true }
     }
     return isLeft
@@ -206,14 +208,14 @@ public final class NinePFileSystem: FileSystem {
 
   override public var cachedPages: Int {
     var count = 0
-    for slot in 0..<inodes.capacity + nameless.capacity { count += inode(inSlot: slot)?.pageCache?.pageCount ?? 0 }
+    for slot in 0..<slotCount { count += inode(inSlot: slot)?.pageCache?.pageCount ?? 0 }
     return count
   }
 
   override public func reclaim(_ count: Int, takesMapped: Bool) -> Int {
     var freed = 0
     // Twice round: the first time may find nothing but pages that were used.
-    let capacity = inodes.capacity + nameless.capacity
+    let capacity = slotCount
     var left = capacity * 2
     while freed < count, left > 0 {
       if reclaimHand >= capacity { reclaimHand = 0 }

@@ -39,9 +39,10 @@ public final class FileSystemEnvironment {
       return freed
     }
   }
+  public func removeCaching(_ fileSystem: FileSystem) { caching.removeAll { $0 === fileSystem } }
+
   /// Pages that these keep.
   public var cachedPages: Int { caching.reduce(0) { $0 + $1.cachedPages } }
-  public func removeCaching(_ fileSystem: FileSystem) { caching.removeAll { $0 === fileSystem } }
 
   /// The wall clock in nanoseconds since 1970, as inodes keep times.
   @inline(__always)

@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
 static int check_count, check_failures;
@@ -97,6 +98,26 @@ __attribute__((unused)) static void check_errno(long long result, int expected, 
     else
       say("FAILED line %d: %s returned %lld, not %s", line, what, result, check_errno_name(expected));
   }
+}
+
+/// The number in the line of a file of /proc that `format` reads, such as "Threads: %ld"; 0 when there is none.
+__attribute__((unused)) static long proc_number(const char *path, const char *format) {
+  char line[128];
+  long value = 0;
+  FILE *file = fopen(path, "r");
+  while (file && fgets(line, sizeof line, file)) sscanf(line, format, &value);
+  if (file) fclose(file);
+  return value;
+}
+
+/// What a clock will show in so many milliseconds.
+__attribute__((unused)) static struct timespec time_after(clockid_t clock, long milliseconds) {
+  struct timespec time;
+  clock_gettime(clock, &time);
+  time.tv_nsec += milliseconds * 1000000;
+  time.tv_sec += time.tv_nsec / 1000000000;
+  time.tv_nsec %= 1000000000;
+  return time;
 }
 
 /// A condition holds.

@@ -50,15 +50,7 @@ static void *arrive(void *argument) {
   return argument;
 }
 
-/// How many threads /proc/self/task has.
-static long tasks(void) {
-  char line[128];
-  long found = 0;
-  FILE *stream = fopen("/proc/self/status", "r");
-  while (stream && fgets(line, sizeof line, stream)) sscanf(line, "Threads: %ld", &found);
-  if (stream) fclose(stream);
-  return found;
-}
+static long tasks(void) { return proc_number("/proc/self/status", "Threads: %ld"); }
 
 static long threads(long count) {
   pthread_t *all = calloc((size_t)count, sizeof *all);

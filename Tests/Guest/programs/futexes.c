@@ -21,15 +21,6 @@ static long futex(uint32_t *word, int operation, uint32_t value, void *fourth, u
 }
 static uint32_t self(void) { return (uint32_t)syscall(SYS_gettid); }
 
-static struct timespec after(int clock, long milliseconds) {
-  struct timespec time;
-  clock_gettime(clock, &time);
-  time.tv_nsec += milliseconds * 1000000;
-  time.tv_sec += time.tv_nsec / 1000000000;
-  time.tv_nsec %= 1000000000;
-  return time;
-}
-
 /// A field of /proc/self/task/TID/stat, counted from 1; `state` gets the third.
 static long stat_field(uint32_t tid, int number, char *state) {
   char path[64], line[1024] = "";
@@ -151,7 +142,7 @@ static void priorities(void) {
 
   // One that gives up takes its priority with it.
   CHECK(futex(&first_lock, LOCK, 0, NULL, NULL, 0) == 0);
-  struct timespec time = after(CLOCK_REALTIME, 150);
+  struct timespec time = time_after(CLOCK_REALTIME, 150);
   struct worker hasty = {.priority = 10, .then = &first_lock, .time = &time};
   pthread_create(&threads[0], NULL, work, &hasty);
   until_priority(me, -11);
@@ -180,7 +171,7 @@ static void *between(void *argument) {
   real_time(20);
   set(&go, 1);
   // No more than a second: without inheritance nobody would end it.
-  struct timespec end = after(CLOCK_MONOTONIC, 1000), now;
+  struct timespec end = time_after(CLOCK_MONOTONIC, 1000), now;
   do clock_gettime(CLOCK_MONOTONIC, &now);
   while (!__atomic_load_n(&stop, __ATOMIC_SEQ_CST) && now.tv_sec * 1000000000LL + now.tv_nsec < end.tv_sec * 1000000000LL + end.tv_nsec);
   return __atomic_load_n(&stop, __ATOMIC_SEQ_CST) ? NULL : argument;
@@ -265,10 +256,10 @@ static void requeue(void) {
   CHECK_EQ(futex(&condition, TO_LOCK, 1, (void *)1, &first_lock, 0), 0);
   CHECK_ERRNO(futex(&condition, WAIT_TO_LOCK, 1, NULL, &first_lock, 0), EAGAIN);
   CHECK_ERRNO(futex(&condition, WAIT_TO_LOCK, 0, NULL, &condition, 0), EINVAL);
-  struct timespec time = after(CLOCK_MONOTONIC, 20), wrong = {0, -1};
+  struct timespec time = time_after(CLOCK_MONOTONIC, 20), wrong = {0, -1};
   CHECK_ERRNO(futex(&condition, WAIT_TO_LOCK, 0, &time, &first_lock, 0), ETIMEDOUT);
   CHECK_ERRNO(futex(&condition, WAIT_TO_LOCK, 0, &wrong, &first_lock, 0), EINVAL);
-  time = after(CLOCK_REALTIME, 20);
+  time = time_after(CLOCK_REALTIME, 20);
   CHECK_ERRNO(futex(&condition, WAIT_TO_LOCK | REALTIME, 0, &time, &first_lock, 0), ETIMEDOUT);
 
   // The lock is free: the first has it at once, by priority, and the others wait for it.
@@ -301,7 +292,7 @@ static void requeue(void) {
   // A signal and the end of time, while the lock is waited for.
   set(&first_lock, 0);
   CHECK(futex(&first_lock, LOCK, 0, NULL, NULL, 0) == 0);
-  time = after(CLOCK_MONOTONIC, 100);
+  time = time_after(CLOCK_MONOTONIC, 100);
   sleepers[0].time = &time;
   begin(&threads[0], &sleepers[0]);
   begin(&threads[2], &sleepers[2]);
@@ -358,7 +349,7 @@ static void *wait_for_one(void *argument) {
 
 static void several(void) {
   for (int i = 0; i < 130; i++) list[i] = (struct several){0, (uintptr_t)&words[i], 2 | PRIVATE, 0};
-  struct timespec time = after(CLOCK_MONOTONIC, 20), wrong = {0, 1000000000};
+  struct timespec time = time_after(CLOCK_MONOTONIC, 20), wrong = {0, 1000000000};
   CHECK_RAW(EINVAL, 449, list, 0, 0, NULL, 0);
   CHECK_RAW(EINVAL, 449, list, 129, 0, NULL, 0);
   CHECK_RAW(EINVAL, 449, NULL, 1, 0, NULL, 0);
@@ -367,7 +358,7 @@ static void several(void) {
   CHECK_RAW(EINVAL, 449, list, 1, 0, &time, 2);
   CHECK_RAW(EINVAL, 449, list, 1, 0, &wrong, 1);
   CHECK_RAW(ETIMEDOUT, 449, list, 128, 0, &time, 1);
-  time = after(CLOCK_REALTIME, 20);
+  time = time_after(CLOCK_REALTIME, 20);
   CHECK_RAW(ETIMEDOUT, 449, list, 2, 0, &time, 0);
   words[1] = 7;
   CHECK_RAW(EAGAIN, 449, list, 2, 0, NULL, 0);

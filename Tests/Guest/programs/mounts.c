@@ -456,14 +456,7 @@ static void moves(void) {
   CHECK(umount2("e", 0) == 0);
 }
 
-static long available(void) {
-  char line[128];
-  long value = 0;
-  FILE *file = fopen("/proc/meminfo", "r");
-  while (file && fgets(line, sizeof line, file)) sscanf(line, "MemAvailable: %ld", &value);
-  if (file) fclose(file);
-  return value;
-}
+static long available(void) { return proc_number("/proc/meminfo", "MemAvailable: %ld"); }
 
 // Fills a file; returns the MiB that fit, and the errno of the end.
 static int fill(const char *path, int most, int *error) {

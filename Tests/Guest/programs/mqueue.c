@@ -16,15 +16,6 @@ static int wait_status(pid_t pid) {
   return status;
 }
 
-static struct timespec soon(long milliseconds) {
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  now.tv_nsec += milliseconds * 1000000;
-  now.tv_sec += now.tv_nsec / 1000000000;
-  now.tv_nsec %= 1000000000;
-  return now;
-}
-
 static void names(void) {
   CHECK_ERRNO(mq_open(name, O_RDWR), ENOENT);
   CHECK_ERRNO(mq_unlink(name), ENOENT);
@@ -127,7 +118,7 @@ static void order(void) {
   struct mq_attr old;
   CHECK(mq_setattr(queue, &attributes, &old) == 0 && old.mq_flags == O_NONBLOCK);
   CHECK(mq_getattr(queue, &old) == 0 && old.mq_flags == 0);
-  struct timespec past = {1, 0}, wrong = {1, 1000000000}, later = soon(30);
+  struct timespec past = {1, 0}, wrong = {1, 1000000000}, later = time_after(CLOCK_REALTIME, 30);
   CHECK_ERRNO(mq_timedreceive(queue, buffer, 16, NULL, &past), ETIMEDOUT);
   CHECK_ERRNO(mq_timedreceive(queue, buffer, 16, NULL, &wrong), EINVAL);
   CHECK_ERRNO(mq_timedreceive(queue, buffer, 16, NULL, &later), ETIMEDOUT);
