@@ -1,7 +1,10 @@
 // Calls every system call with random, boundary and hostile arguments from processes that come and go. The kernel must
 // not panic, hang or lose memory; what the calls return does not matter.
 //
-//   syscall-fuzz SEED CALLS
+//   syscall-fuzz SEED CALLS [SEEDS]
+//
+// SEEDS runs so many seeds one after the other, with so many calls each, and says of each what it did and how much
+// memory was free after it.
 //
 // Only in the guest: the first process may kill everything else there, and nothing of value is at stake. Elsewhere it
 // says so by saying the same.
@@ -28,6 +31,7 @@
 #include <sys/sysinfo.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define HIGHEST 462
@@ -118,11 +122,28 @@ static void work(volatile long *calls) {
   _exit(0);
 }
 
+// The names in `/` that a round leaves alone.
+static char kept[32][NAME_MAX + 1];
+static int kept_count;
+
+static int is_kept(const char *name) {
+  for (int i = 0; i < kept_count; i++)
+    if (!strcmp(kept[i], name)) return 1;
+  return 0;
+}
+
+static void keep(void) {
+  DIR *directory = opendir("/");
+  for (struct dirent *entry; kept_count < 32 && (entry = readdir(directory));) strcpy(kept[kept_count++], entry->d_name);
+  closedir(directory);
+}
+
 static void clear(const char *path) {
   DIR *directory = opendir(path);
   if (!directory) return;
+  int is_root = !strcmp(path, "/");
   for (struct dirent *entry; (entry = readdir(directory));) {
-    if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
+    if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") || (is_root && is_kept(entry->d_name))) continue;
     char name[8192];
     snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
     if (unlink(name)) {
@@ -139,9 +160,8 @@ static void sweep(void) {
   do {
     kill(-1, SIGKILL);
   } while (wait(&last_status) > 0);
-  chmod(PLACE, 0755);
-  clear(PLACE);
-  rmdir(PLACE);
+  clear("/tmp");
+  clear("/");
   // What outlives the processes that made it.
   union { struct shmid_ds memory; struct semid_ds semaphores; struct msqid_ds messages; } status;
   for (int index = shmctl(0, SHM_INFO, &status.memory); index >= 0; index--)
@@ -152,6 +172,7 @@ static void sweep(void) {
   for (int index = msgctl(0, MSG_INFO, &status.messages); index >= 0; index--)
     msgctl(msgctl(index, MSG_STAT, &status.messages), IPC_RMID, NULL);
   clear("/dev/mqueue");
+  clear("/dev/shm");
 }
 
 // What a child may have changed of this process, and the next ones would inherit.
@@ -170,32 +191,30 @@ static long free_pages(void) {
   return (long)(info.freeram / 4096);
 }
 
-int main(int count, char **values) {
-  if (count != 3) return 2;
-  if (getpid() != 1) {
-    puts("no memory lost");
-    return 0;
-  }
-  uint64_t seed = strtoull(values[1], NULL, 0);
-  long calls = strtol(values[2], NULL, 0);
-  buffer = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  munmap(buffer + 8192, 4096);
-  constant = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  made = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+// Kilobytes of the kernel's heap.
+static long heap(void) {
+  char text[4096] = "";
+  int file = open("/proc/meminfo", O_RDONLY);
+  if (read(file, text, sizeof text - 1) < 0) return -1;
+  close(file);
+  char *line = strstr(text, "\nSlab:");
+  return line ? strtol(line + 6, NULL, 10) : -1;
+}
 
-  restore(1);
-  int null = open("/dev/null", O_RDWR);
-  // A child may hang up the console, or make it send something.
-  for (int number = 1; number < 32; number++)
-    if (number != SIGCHLD) signal(number, SIG_IGN);
+static int null;
+static long before; // pages that were free once the caches were full
 
-  long before = 0;
-  for (long round = 0, all = 0, last = 0, idle = 0; all < calls; round++) {
+// Makes so many calls; returns whether the children still made some at the end.
+static int run(uint64_t seed, long calls, int shows) {
+  struct timespec start, end;
+  clock_gettime(CLOCK_MONOTONIC, &start);
+  long round = 0, all = 0;
+  for (long last = 0, idle = 0; all < calls; round++) {
     idle = all > last ? 0 : idle + 1;
     last = all;
     if (idle > 200) {
       printf("after %ld calls no child makes any; the last ended with status %#x\n", all, last_status);
-      return 1;
+      return 0;
     }
     restore(0);
     // The first rounds fill caches.
@@ -207,7 +226,7 @@ int main(int count, char **values) {
       pid_t pid = fork();
       if (pid < 0) {
         perror("fork");
-        return 1;
+        return 0;
       }
       if (pid == 0) {
         dup2(null, 0);
@@ -228,6 +247,37 @@ int main(int count, char **values) {
     for (int i = 0; i < CHILDREN; i++)
       if (made[i] > 0 && made[i] <= CALLS_OF_A_CHILD) all += made[i];
   }
+  clock_gettime(CLOCK_MONOTONIC, &end);
+  if (shows)
+    printf("seed %lu: %ld calls of %ld children in %ld s; %ld pages free, the heap has %ld kB\n", seed, all,
+           round * CHILDREN, (long)(end.tv_sec - start.tv_sec), free_pages(), heap());
+  return 1;
+}
+
+int main(int count, char **values) {
+  if (count < 3) return 2;
+  if (getpid() != 1) {
+    puts("no memory lost");
+    return 0;
+  }
+  uint64_t seed = strtoull(values[1], NULL, 0);
+  long calls = strtol(values[2], NULL, 0);
+  long seeds = count > 3 ? strtol(values[3], NULL, 0) : 1;
+  buffer = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  munmap(buffer + 8192, 4096);
+  constant = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  made = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  setvbuf(stdout, NULL, _IOLBF, 0);
+
+  keep();
+  restore(1);
+  null = open("/dev/null", O_RDWR);
+  // A child may hang up the console, or make it send something.
+  for (int number = 1; number < 32; number++)
+    if (number != SIGCHLD) signal(number, SIG_IGN);
+
+  for (long i = 0; i < seeds; i++)
+    if (!run(seed + (uint64_t)i, calls, count > 3)) return 1;
   long lost = before - free_pages();
   if (lost > 256) printf("%ld pages lost\n", lost);
   else puts("no memory lost");
