@@ -206,7 +206,7 @@ def main():
     elif options.sample:
         chosen = [(module, module["sample"]) for module in modules.values() if "sample" in module]
     else:
-        chosen = [(module, []) for module in modules.values()]
+        chosen = [(module, module.get("only", [])) for module in modules.values()]
     scratch = os.path.join(BUILD, "scratch")
     differential.NAMESPACE_MARK = MARK
     differential.enter_namespace(scratch)
