@@ -3,7 +3,8 @@ internal import Platform
 
 /// The kernel heap behind Swift's allocations: slabs of one frame for sizes up to 2048 bytes, blocks of frames above,
 /// in a row where there are such.
-/// Before the frames are known it hands out a small static area that is never given back.
+/// Before the frames are known it hands out a small static area that is never given back. Slabs take the pages that are
+/// left of it first.
 ///
 /// An object's size class stands in its frame's record, so `free` needs no header in front of the object.
 @safe public struct KernelHeap {
@@ -31,9 +32,11 @@ internal import Platform
   private var frames: Unmanaged<FrameAllocator>?
   private var table: PageTable?
   private var mapped = MappedBlocks()
+  /// The static area, and from where on it is free.
+  private var earlyStart: UInt = 0
   private var early: UInt = 0
   private var earlyEnd: UInt = 0
-  /// Frames that the heap holds.
+  /// Frames that the heap holds, and pages of the static area that it uses for slabs.
   public private(set) var frameCount = 0
   /// Physical address of the magazines, once there are frames: for each size class up to `magazineClasses` the objects
   /// given back lately, linked through their first words, and their number. Most objects come and go at once, and
@@ -46,6 +49,7 @@ internal import Platform
 
   /// Gives the heap its first memory: kernel addresses that are nobody else's.
   public mutating func start(at address: UInt, count: Int) {
+    earlyStart = address
     early = (address + 15) & ~15
     earlyEnd = address + UInt(count)
   }
@@ -54,10 +58,28 @@ internal import Platform
   public mutating func attach(_ allocator: FrameAllocator) {
     // SAFETY: the allocator lives as long as the machine; this reference is never dropped.
     unsafe frames = Unmanaged.passRetained(allocator)
-    if let frame = try? allocator.allocate(.kernel, zeroed: true) {
+    if let frame = takePage(allocator) {
+      frame.zero()
       magazines = frame.physical
-      frameCount += 1
     }
+  }
+
+  /// A page for a slab: one of the static area while there are such.
+  ///
+  /// The objects that every system call uses are among the first. Here they lie beside each other and the kernel's data,
+  /// as QEMU's translator looks pages up in a table by the low six bits or more of their number: of two pages in one
+  /// place each evicts the other. The highest page of a kernel stack is the last of eight, and those are left out.
+  private mutating func takePage(_ allocator: FrameAllocator) -> PageFrame? {
+    var page = pageFloor(early + UInt(pageSize - 1))
+    if page >> pageShift & 7 == 7 { page += UInt(pageSize) }
+    guard page + UInt(pageSize) <= earlyEnd else {
+      guard let frame = try? allocator.allocate(.kernel) else { return nil }
+      frameCount += 1
+      return frame
+    }
+    frameCount += 1
+    early = page + UInt(pageSize)
+    return PageFrame(physical: page - AddressLayout.kernelBase)
   }
 
   /// From here on a large block may be mapped in `table` when its frames do not lie in a row.
@@ -169,7 +191,7 @@ internal import Platform
   }
 
   private mutating func makeSlab(_ index: Int, _ allocator: FrameAllocator) -> UInt32? {
-    guard let frame = try? allocator.allocate(.kernel) else { return nil }
+    guard let frame = takePage(allocator) else { return nil }
     let size = Self.size(ofClass: index)
     let objects = pageSize / size
     var at = frame.physical
@@ -179,7 +201,6 @@ internal import Platform
     }
     allocator.setRecord(frame.number, .init(state: .slab, order: UInt8(index), free: 1))
     setHead(index, frame.number)
-    frameCount += 1
     return frame.number
   }
 
@@ -212,7 +233,7 @@ internal import Platform
         let wasFull = record.free == 0
         record.free = UInt16(object + 1)
         record.count -= 1
-        if record.count == 0, !wasFull, !(record.next == 0 && record.previous == 0) {
+        if record.count == 0, !wasFull, !(record.next == 0 && record.previous == 0), !isEarly(address) {
           // Empty, and another slab of this class has room.
           unlink(number, record, index, allocator)
           allocator.setRecord(number, .init(count: 1, state: .allocated))
@@ -237,6 +258,8 @@ internal import Platform
       }
     }
   }
+
+  private func isEarly(_ address: UInt) -> Bool { address >= earlyStart && address < earlyEnd }
 
   private mutating func unlink(
     _ number: UInt32, _ record: FrameAllocator.Record, _ index: Int, _ allocator: FrameAllocator
