@@ -11,31 +11,31 @@ struct metadata {
   __attribute__((swiftcall)) void (*destroy)(__attribute__((swift_context)) struct object *);
 };
 
-#define COUNT_MASK 0x7fffffffffffffff
-#define IMMORTAL COUNT_MASK
+#define IMMORTAL 0x7fffffffffffffff
 // A BridgeObject keeps flags in the bits that no object address has.
 #define BRIDGE_MASK 0x00fffffffffffff8
 
+// No object that is not immortal has 2^62 references: one bit tells, whatever the top bit means.
+static int isCounted(struct object *object) {
+  return (intptr_t)object > 0 && (int64_t)((uint64_t)object->count << 1) >= 0;
+}
+
 void *swift_nonatomic_retain_n(struct object *object, uint32_t n) {
-  if ((intptr_t)object > 0 && (object->count & COUNT_MASK) != IMMORTAL) object->count += n;
+  if (isCounted(object)) object->count += n;
   return object;
 }
-void *swift_nonatomic_retain(struct object *object) {
-  if ((intptr_t)object > 0) {
-    // Without the mask an immortal count, all ones below the top bit, becomes zero: fewer instructions than a comparison.
-    int64_t count = object->count + 1;
-    if ((uint64_t)count << 1 != 0) object->count = count;
-  }
-  return object;
+void *swift_nonatomic_retain(struct object *object) { return swift_nonatomic_retain_n(object, 1); }
+
+// What the object's own deinit does with itself must not end it again.
+__attribute__((noinline)) static void end(struct object *object) {
+  object->count |= IMMORTAL;
+  object->metadata->destroy(object);
 }
 
 void swift_nonatomic_release_n(struct object *object, uint32_t n) {
-  if ((intptr_t)object <= 0 || (object->count & COUNT_MASK) == IMMORTAL) return;
+  if (!isCounted(object)) return;
   object->count -= n;
-  if ((object->count & COUNT_MASK) != 0) return;
-  // What the object's own deinit does with itself must not end it again.
-  object->count |= IMMORTAL;
-  object->metadata->destroy(object);
+  if ((uint64_t)object->count << 1 == 0) end(object);
 }
 void swift_nonatomic_release(struct object *object) { swift_nonatomic_release_n(object, 1); }
 
