@@ -73,12 +73,19 @@ extension Machine {
     mount([UInt8]("/proc"), context) { () throws(Errno) in
       let proc = ProcFileSystem(
         namespace, processes: ProcessFiles(system), machine: machineFiles, random: random)
-      addSettings(environment.dirtyPages, proc.controls)
-      proc.controls.add("kernel/pty/max", .dynamic(get: { $0.append(decimal: terminals.limit) }, set: nil))
-      proc.controls.add("kernel/pty/nr", .dynamic(get: { $0.append(decimal: terminals.count) }, set: nil))
-      proc.controls.add("kernel/pty/reserve", .constant("0"))
-      addSystemV(system.ipc, proc)
-      for limit in MessageQueueLimit.allCases { proc.controls.add(limit.path, .number(limit.initial, limit.range)) }
+      proc.controls.complete = { [self] controls in
+        addSettings(environment.dirtyPages, controls)
+        controls.add("kernel/pty/max", .dynamic(get: { $0.append(decimal: terminals.limit) }, set: nil))
+        controls.add("kernel/pty/nr", .dynamic(get: { $0.append(decimal: terminals.count) }, set: nil))
+        controls.add("kernel/pty/reserve", .constant("0"))
+        for setting in IPCSetting.allCases { addSystemV(setting, system.ipc, controls) }
+        for limit in MessageQueueLimit.allCases { controls.add(limit.path, .number(limit.initial, limit.range)) }
+      }
+      proc.ipcTables.complete = { tables in
+        for file in IPCTableFile.allCases {
+          tables.add(file.name, .dynamic(get: { system.ipc.write(file, into: &$0) }, set: nil))
+        }
+      }
       system.messageQueues?.fileSystem.limit = { proc.controls.number($0.path) ?? $0.initial }
       return proc
     }
@@ -110,19 +117,6 @@ extension Machine {
     CPU.setTracing(parameters.boolean(.strace) ?? BuildConfiguration.tracesSystemCalls)
     scheduler.adopt(thread)
     CPU.returnToUser(thread.registers)
-  }
-
-  /// The files of System V IPC in /proc.
-  private func addSystemV(_ ipc: IPCNamespace, _ proc: ProcFileSystem) {
-    for setting in IPCSetting.allCases {
-      proc.controls.add(
-        setting.path,
-        .dynamic(
-          get: { ipc.write(setting, into: &$0) }, set: { (bytes) throws(Errno) in try ipc.change(setting, to: bytes) }))
-    }
-    for file in IPCTableFile.allCases {
-      proc.ipcTables.add(file.name, .dynamic(get: { ipc.write(file, into: &$0) }, set: nil))
-    }
   }
 
   private func report(_ diagnostics: [CommandLineDiagnostic]) {
@@ -290,6 +284,13 @@ extension Machine {
     }
   }
 
+  private func addSystemV(_ setting: IPCSetting, _ ipc: IPCNamespace, _ controls: SystemControls) {
+    controls.add(
+      setting.path,
+      .dynamic(
+        get: { ipc.write(setting, into: &$0) }, set: { (bytes) throws(Errno) in try ipc.change(setting, to: bytes) }))
+  }
+
   /// Adds what of /proc/sys/vm decides when changed pages are written, and what gives back pages that were read.
   private func addSettings(_ dirtyPages: DirtyPages, _ controls: SystemControls) {
     func add(_ path: StaticString, _ setting: DirtyPages.Setting) {
@@ -323,11 +324,10 @@ extension Machine {
     let terminals = PseudoTerminals(environment, processes: processes)
     terminals.register(in: environment.devices)
     context.namespace.register(terminals.type(environment))
-    // As Debian mounts it: group 5 is tty.
     terminals.mount = mount(
       [UInt8]("/dev/pts"), context, flags: [.ST_RELATIME, .ST_NOSUID, .ST_NOEXEC]
     ) { () throws(Errno) in
-      try terminals.makeFileSystem(environment, options: [UInt8]("gid=5,mode=620,ptmxmode=000"))
+      try terminals.makeFileSystem(environment)
     }
     return terminals
   }

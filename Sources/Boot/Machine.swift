@@ -149,23 +149,21 @@ extension ParameterDeclaration {
 
 /// Time stamps of the boot, from the first instruction on.
 struct BootStages {
-  private var names: [StaticString] = []
-  private var stamps: [UInt64] = []
+  private var marks: [(name: StaticString, stamp: UInt64)] = []
 
   mutating func mark(_ name: StaticString) {
-    names.append(name)
-    stamps.append(CPU.timeStampCounter)
+    marks.append((name, CPU.timeStampCounter))
   }
 
   /// Writes `boot: entry 0.12 ms, memory 0.40 ms, …, total 3.1 ms`.
   func describe(_ clock: Clock, into text: inout TextBuffer) {
     text.append("boot:")
     var last = Image.entryTimeStamp
-    for i in names.indices {
-      text.append(i == 0 ? " " : ", ")
-      text.append(names[i])
-      Self.append(clock.nanoseconds(at: stamps[i]) &- clock.nanoseconds(at: last), &text)
-      last = stamps[i]
+    for (index, mark) in marks.enumerated() {
+      text.append(index == 0 ? " " : ", ")
+      text.append(mark.name)
+      Self.append(clock.nanoseconds(at: mark.stamp) &- clock.nanoseconds(at: last), &text)
+      last = mark.stamp
     }
     text.append(", total")
     Self.append(clock.nanoseconds(at: last), &text)

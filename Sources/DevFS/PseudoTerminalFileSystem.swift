@@ -3,34 +3,24 @@ public import LinuxABI
 internal import Support
 public import VFSCore
 
-/// devpts: a directory with a node for each pseudo-terminal whose master is open, and `ptmx`, which makes them. See
-/// pts(4).
-public final class PseudoTerminalFileSystem: FileSystem {
-  /// Owners and permissions of the nodes that appear.
-  private var uid: UInt32?
-  private var gid: UInt32?
-  private var mode: UInt32 = 0o600
-  private var ptmxMode: UInt32 = 0
-  fileprivate let registry: PseudoTerminals
-  /// Which numbers are in use, a bit for each.
-  private var used: [UInt64] = []
+/// What a devpts is mounted with: owners and permissions of the nodes that appear in it.
+struct PseudoTerminalOptions {
+  var uid: UInt32?
+  var gid: UInt32?
+  var mode: UInt32 = 0o600
+  var ptmxMode: UInt32 = 0
+  /// As /proc/mounts shows them.
+  var text: [UInt8] = []
 
-  /// - Parameter options: As mount(2) takes them: `uid=`, `gid=`, `mode=`, `ptmxmode=`, `newinstance`.
+  /// As Debian mounts it: group 5 is tty.
+  static var debian: Self { Self(gid: 5, mode: 0o620, text: [UInt8]("gid=5,mode=620,ptmxmode=000")) }
+}
+
+extension PseudoTerminalOptions {
+  /// Reads what mount(2) takes: `uid=`, `gid=`, `mode=`, `ptmxmode=`, `newinstance`.
+  ///
   /// - Throws: `EINVAL`.
-  init(_ registry: PseudoTerminals, _ environment: FileSystemEnvironment, options: [UInt8]) throws(Errno) {
-    self.registry = registry
-    super.init(
-      environment, typeName: "devpts", magic: FilesystemMagic.DEVPTS_SUPER_MAGIC, childPolicy: .complete)
-    try parse(options)
-    let top = Inode(self, number: 1, mode: FileMode(.S_IFDIR, FileMode(rawValue: 0o755)))
-    top.linkCount = 2
-    setRoot(top)
-    let ptmx = Inode(self, number: 2, mode: FileMode(.S_IFCHR, FileMode(rawValue: ptmxMode)))
-    ptmx.device = PseudoTerminals.multiplexer
-    root.add(Dentry([UInt8]("ptmx"), ptmx, parent: root))
-  }
-
-  private func parse(_ options: [UInt8]) throws(Errno) {
+  init(_ options: [UInt8]) throws(Errno) {
     for option in options.split(separator: UInt8(ascii: ",")) where !option.equals("newinstance") {
       let parts = option.split(separator: UInt8(ascii: "="), maxSplits: 1)
       guard parts.count == 2, let name = parts.first else { throw .EINVAL }
@@ -70,12 +60,36 @@ public final class PseudoTerminalFileSystem: FileSystem {
     appendMode(mode, &text)
     text.append(",ptmxmode=")
     appendMode(ptmxMode, &text)
-    optionText = text.bytes
+    self.text = text.bytes
   }
+
   private func appendMode(_ mode: UInt32, _ text: inout TextBuffer) {
     for shift: UInt32 in [9, 6, 3, 0] where shift < 9 || mode >> 9 != 0 {
       text.append(byte: UInt8(ascii: "0") + UInt8(mode >> shift & 7))
     }
+  }
+}
+
+/// devpts: a directory with a node for each pseudo-terminal whose master is open, and `ptmx`, which makes them. See
+/// pts(4).
+public final class PseudoTerminalFileSystem: FileSystem {
+  private let options: PseudoTerminalOptions
+  fileprivate let registry: PseudoTerminals
+  /// Which numbers are in use, a bit for each.
+  private var used: [UInt64] = []
+
+  init(_ registry: PseudoTerminals, _ environment: FileSystemEnvironment, _ options: PseudoTerminalOptions) {
+    self.registry = registry
+    self.options = options
+    super.init(
+      environment, typeName: "devpts", magic: FilesystemMagic.DEVPTS_SUPER_MAGIC, childPolicy: .complete)
+    optionText = options.text
+    let top = Inode(self, number: 1, mode: FileMode(.S_IFDIR, FileMode(rawValue: 0o755)))
+    top.linkCount = 2
+    setRoot(top)
+    let ptmx = Inode(self, number: 2, mode: FileMode(.S_IFCHR, FileMode(rawValue: options.ptmxMode)))
+    ptmx.device = PseudoTerminals.multiplexer
+    root.add(Dentry([UInt8]("ptmx"), ptmx, parent: root))
   }
 
   /// Makes a pseudo-terminal and its node. See ptmx(4).
@@ -95,7 +109,8 @@ public final class PseudoTerminalFileSystem: FileSystem {
     let pseudoTerminal = PseudoTerminal(word << 6 + bit, clock: environment.clock, processes: registry.processes)
     guard let terminal = pseudoTerminal.terminal else { throw .EIO }
     let inode = PseudoTerminalInode(
-      self, pseudoTerminal, mode: mode, uid: uid ?? registry.processes?.fileSystemUser ?? 0, gid: gid ?? 0)
+      self, pseudoTerminal, mode: options.mode, uid: options.uid ?? registry.processes?.fileSystemUser ?? 0,
+      gid: options.gid ?? 0)
     inode.device = terminal.number
     var name = TextBuffer()
     name.append(decimal: UInt(pseudoTerminal.index))
@@ -154,11 +169,13 @@ public final class PseudoTerminals: DeviceDriver {
 
   /// Makes a devpts.
   ///
+  /// - Parameter options: As mount(2) takes them; nil for Debian's.
   /// - Throws: `EINVAL` for an option that it does not have.
   public func makeFileSystem(
-    _ environment: FileSystemEnvironment, options: [UInt8]
+    _ environment: FileSystemEnvironment, options: [UInt8]? = nil
   ) throws(Errno) -> PseudoTerminalFileSystem {
-    let made = try PseudoTerminalFileSystem(self, environment, options: options)
+    let parsed: PseudoTerminalOptions = if let options { try PseudoTerminalOptions(options) } else { .debian }
+    let made = PseudoTerminalFileSystem(self, environment, parsed)
     if main == nil { main = made }
     return made
   }

@@ -6,6 +6,7 @@ struct StackOutput {
 
   init(count: Int) { bytes = [UInt8](repeating: 0, count: count) }
 
+  @inline(never)
   mutating func append(_ word: UInt64) {
     precondition(position >= 0 && position + 8 <= bytes.count)
     // SAFETY: the precondition keeps the word in the array.

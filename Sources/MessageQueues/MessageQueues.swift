@@ -92,10 +92,9 @@ public final class MessageQueueFileSystem: MemoryFileSystem {
     self.processes = processes
     super.init(
       environment, typeName: "mqueue", magic: 0x1980_0202, rootMode: FileMode(rawValue: 0o1777))
-    setRoot(
-      MessageQueueDirectory(
-        self, NewNode(mode: FileMode(.S_IFDIR, FileMode(rawValue: 0o1777)), uid: 0, gid: 0)))
   }
+
+  override public func makeRoot(_ node: NewNode) -> MemoryInode { MessageQueueDirectory(self, node) }
 
   /// Runs `body`, in which a queue with these attributes may be made. Nothing in it sleeps.
   public func withAttributes<Value>(_ attributes: MqAttr?, _ body: () throws(Errno) -> Value) throws(Errno) -> Value {

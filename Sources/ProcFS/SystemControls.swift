@@ -23,16 +23,19 @@ public final class SystemControls {
     var value: Value
   }
   /// Made when they are first asked for: most programs never look.
-  private(set) lazy var entries: [Entry] = {
-    var entries = makeEntries()
-    for (path, value) in additions { Self.add(path, value, to: &entries) }
-    additions = []
-    isMade = true
-    return entries
-  }()
-  /// What was added before that.
-  private var additions: [(path: StaticString, value: Value)] = []
-  private var isMade = false
+  private(set) var entries: [Entry] {
+    get {
+      if let made { return made }
+      made = makeEntries()
+      complete?(self)
+      complete = nil
+      return made ?? []
+    }
+    set { made = newValue }
+  }
+  private var made: [Entry]?
+  /// Adds the values of other modules to those that are there already; called when they are first asked for.
+  public var complete: ((SystemControls) -> Void)?
   private let makeEntries: () -> [Entry]
   /// The inode number of the top directory; those of the others follow.
   let firstNumber: UInt64
@@ -48,10 +51,8 @@ public final class SystemControls {
     self.makeEntries = makeEntries
   }
 
-  /// Adds a value, or replaces it.
-  public func add(_ path: StaticString, _ value: Value) {
-    if isMade { Self.add(path, value, to: &entries) } else { additions.append((path, value)) }
-  }
+  /// Adds a value, or replaces it. See `complete`.
+  public func add(_ path: StaticString, _ value: Value) { Self.add(path, value, to: &entries) }
 
   private static func add(_ path: StaticString, _ value: Value, to entries: inout [Entry]) {
     let bytes = path.bytes

@@ -152,31 +152,30 @@ struct LoadedProgram {
     }
 
     let cpu = CPU.cpuid(1)
-    var vector: [AuxiliaryEntry] = []
-    @inline(never)
-    func add(_ key: UInt64, _ value: AuxiliaryEntry.Value) { vector.append(AuxiliaryEntry(key, value)) }
-    @inline(never)
-    func add(_ key: UInt64, _ number: UInt64) { add(key, .number(number)) }
-    if system.vdso.count > 1 { add(AuxiliaryVector.AT_SYSINFO_EHDR, UInt64(vdso) + 4096) }
-    add(AuxiliaryVector.AT_MINSIGSTKSZ, UInt64(FloatingPointState.size) + 1232)
-    add(AuxiliaryVector.AT_HWCAP, UInt64(cpu.edx))
-    add(AuxiliaryVector.AT_PAGESZ, UInt64(pageSize))
-    add(AuxiliaryVector.AT_CLKTCK, 100)
-    add(AuxiliaryVector.AT_PHDR, plan.programHeaderAddress.map { $0 + bias } ?? 0)
-    add(AuxiliaryVector.AT_PHENT, UInt64(ELFFileHeader.programHeaderSize))
-    add(AuxiliaryVector.AT_PHNUM, UInt64(plan.programHeaderCount))
-    add(AuxiliaryVector.AT_BASE, interpreterBase)
-    add(AuxiliaryVector.AT_FLAGS, 0)
-    add(AuxiliaryVector.AT_ENTRY, programEntry)
-    add(AuxiliaryVector.AT_UID, UInt64(credentials.userID))
-    add(AuxiliaryVector.AT_EUID, UInt64(credentials.userID))
-    add(AuxiliaryVector.AT_GID, UInt64(credentials.groupID))
-    add(AuxiliaryVector.AT_EGID, UInt64(credentials.groupID))
-    add(AuxiliaryVector.AT_SECURE, 0)
-    add(AuxiliaryVector.AT_RANDOM, .randomBytes)
-    add(AuxiliaryVector.AT_HWCAP2, CPU.has(.fsgsbase) ? AuxiliaryVector.HWCAP2_FSGSBASE : 0)
-    add(AuxiliaryVector.AT_EXECFN, .executablePath)
-    add(AuxiliaryVector.AT_PLATFORM, .platform)
+    // One literal: without calls it is one block of code.
+    let vector = [
+      AuxiliaryEntry(
+        system.vdso.count > 1 ? AuxiliaryVector.AT_SYSINFO_EHDR : AuxiliaryVector.AT_IGNORE, UInt64(vdso) + 4096),
+      AuxiliaryEntry(AuxiliaryVector.AT_MINSIGSTKSZ, UInt64(FloatingPointState.size) + 1232),
+      AuxiliaryEntry(AuxiliaryVector.AT_HWCAP, UInt64(cpu.edx)),
+      AuxiliaryEntry(AuxiliaryVector.AT_PAGESZ, UInt64(pageSize)),
+      AuxiliaryEntry(AuxiliaryVector.AT_CLKTCK, 100),
+      AuxiliaryEntry(AuxiliaryVector.AT_PHDR, plan.programHeaderAddress.map { $0 + bias } ?? 0),
+      AuxiliaryEntry(AuxiliaryVector.AT_PHENT, UInt64(ELFFileHeader.programHeaderSize)),
+      AuxiliaryEntry(AuxiliaryVector.AT_PHNUM, UInt64(plan.programHeaderCount)),
+      AuxiliaryEntry(AuxiliaryVector.AT_BASE, interpreterBase),
+      AuxiliaryEntry(AuxiliaryVector.AT_FLAGS, 0),
+      AuxiliaryEntry(AuxiliaryVector.AT_ENTRY, programEntry),
+      AuxiliaryEntry(AuxiliaryVector.AT_UID, UInt64(credentials.userID)),
+      AuxiliaryEntry(AuxiliaryVector.AT_EUID, UInt64(credentials.userID)),
+      AuxiliaryEntry(AuxiliaryVector.AT_GID, UInt64(credentials.groupID)),
+      AuxiliaryEntry(AuxiliaryVector.AT_EGID, UInt64(credentials.groupID)),
+      AuxiliaryEntry(AuxiliaryVector.AT_SECURE, 0),
+      AuxiliaryEntry(AuxiliaryVector.AT_RANDOM, .randomBytes),
+      AuxiliaryEntry(AuxiliaryVector.AT_HWCAP2, CPU.has(.fsgsbase) ? AuxiliaryVector.HWCAP2_FSGSBASE : 0),
+      AuxiliaryEntry(AuxiliaryVector.AT_EXECFN, .executablePath),
+      AuxiliaryEntry(AuxiliaryVector.AT_PLATFORM, .platform),
+    ]
 
     var randomBytes: [UInt8] = []
     for _ in 0..<2 {

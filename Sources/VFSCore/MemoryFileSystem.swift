@@ -18,8 +18,11 @@ open class MemoryFileSystem: FileSystem {
     quota = PageQuota(limit: pageLimit ?? environment.frames.totalFrames / 2)
     self.inodeLimit = inodeLimit ?? max(environment.frames.totalFrames / 2, 1024)
     super.init(environment, typeName: typeName, magic: magic, childPolicy: .complete)
-    setRoot(MemoryInode(self, NewNode(mode: FileMode(.S_IFDIR, rootMode), uid: uid, gid: gid)))
+    setRoot(makeRoot(NewNode(mode: FileMode(.S_IFDIR, rootMode), uid: uid, gid: gid)))
   }
+
+  /// Makes the root directory, of the kind that this file system has.
+  open func makeRoot(_ node: NewNode) -> MemoryInode { MemoryInode(self, node) }
 
   override open func statfs() throws(Errno) -> Statfs {
     var result = try super.statfs()
