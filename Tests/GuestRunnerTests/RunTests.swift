@@ -66,6 +66,27 @@ struct RunTests {
     if let message { #expect(result.errors == message) }
   }
 
+  @Test(
+    "A guest with which KVM cannot go on ends; one that was stopped otherwise may go on", .enabled(if: isKVMUsable()),
+    arguments: [
+      ("internal-error", 125, "qemu-guest: KVM cannot run this guest; -W emulates the processor instead\n"),
+      ("paused", 3, ""),
+    ] as [(String, Int32, String)])
+  func acceleratorFailure(state: String, status: Int32, message: String) throws {
+    // Each answer is to one line: the capabilities, `cont`, and the question for the state.
+    let fake = #"""
+      say() { printf '%s\n' "$1" >&4; }
+      say '{"QMP":{}}'; read line <&4; say '{"return":{}}'; read line <&4; say '{"return":{}}'
+      say '{"event":"STOP"}'; read line <&4
+      say '{"return":{"running":false,"status":"\#(state)"}}'
+      [ \#(state) = paused ] || exec sleep 60
+      say '{"event":"RESUME"}'; echo exit=3 >&9
+      """#
+    let result = try directory.shell("FAKE=\(shellQuoted(fake)) \(tool) -Q ./fake -k image")
+    #expect(result.end == .exited(status))
+    #expect(result.errors == message)
+  }
+
   @Test("Arguments reach QEMU as they are")
   func quoting() throws {
     let line = #"env.vars=[ 'A=b  c' "D=\"e\"" ] -- /bin/x '$HOME' \* ;"#

@@ -8,6 +8,8 @@ final class GuestProcess {
   private var isInputAtEnd = false
   /// Input goes through a port of a virtio console.
   private let usesPort: Bool
+  /// KVM could not go on with the guest.
+  private var hasFailed = false
 
   /// QEMU's numbers for what it inherits beside the standard descriptors.
   private static let statusNumber: Int32 = 3
@@ -76,12 +78,13 @@ final class GuestProcess {
     keys.first.close()
     data?.first.close()
     let end = try process.endDescriptor()
-    if let control { try prepare(process, control.first, end) }
+    let monitor = try control.map { try prepare(process, $0.first, end) }
     if let directory {
       printError("qemu-guest: the guest is paused; `cont` on the monitor \(directory)/monitor.socket lets it run")
     }
 
-    let signal = try watch(process, end: end, signals: signals, input: data?.second ?? keys.second)
+    let signal = try watch(
+      process, end: end, signals: signals, input: data?.second ?? keys.second, host.isKVMUsable ? monitor : nil)
     withExtendedLifetime(keys) {}
     let qemuEnd = process.wait()
     if let signal {
@@ -89,7 +92,9 @@ final class GuestProcess {
       die(bySignal: signal)
     }
     let text = try report.read(count: 4096, at: 0, named: "the guest's status")
-    let (status, message) = GuestOutcome(report: text).status(qemu: qemuEnd)
+    let outcome = GuestOutcome(report: text)
+    if hasFailed, outcome == .unknown { return runnerFailureStatus }
+    let (status, message) = outcome.status(qemu: qemuEnd)
     if let message { printError("qemu-guest: \(message)") }
     return status
   }
@@ -98,8 +103,9 @@ final class GuestProcess {
   ///
   /// - Returns: the signal by which this process should end, after QEMU has ended.
   private func watch(
-    _ process: ChildProcess, end: Descriptor, signals: SignalQueue, input: Descriptor
+    _ process: ChildProcess, end: Descriptor, signals: SignalQueue, input: Descriptor, _ monitor: MachineMonitor?
   ) throws -> Int32? {
+    var monitor = monitor
     var fatalSignal: Int32?
     var deadline: Int64?
     var isOutputGone = false
@@ -118,6 +124,11 @@ final class GuestProcess {
       var outputIndex: Int?
       var inputIndex: Int?
       var pumpIndex: Int?
+      var monitorIndex: Int?
+      if let monitor {
+        monitorIndex = interests.count
+        interests.append(Interest(monitor.socket, .read))
+      }
       if !isOutputGone {
         outputIndex = interests.count
         interests.append(Interest(.standardOutput, .hangUp))
@@ -130,7 +141,8 @@ final class GuestProcess {
         pumpIndex = interests.count
         interests.append(Interest(input, .write))
       }
-      let timeout = deadline.map { Int32(max(0, min($0 - monotonicMilliseconds(), 60_000))) }
+      let hasMessages = monitor?.hasMessages ?? false
+      let timeout = hasMessages ? 0 : deadline.map { Int32(max(0, min($0 - monotonicMilliseconds(), 60_000))) }
       let readiness = waitFor(interests, milliseconds: timeout)
 
       // The signals come first: a terminal's Ctrl-C ends QEMU at the same time.
@@ -139,6 +151,18 @@ final class GuestProcess {
         terminate(signal)
       }
       if readiness[0].ready { return fatalSignal }
+      let isMonitorReady = monitorIndex.map { readiness[$0].ready || readiness[$0].gone } ?? false
+      if hasMessages || isMonitorReady {
+        // A monitor that breaks off is QEMU's end, which tells more.
+        switch try? monitor?.takeFailure(isReadable: isMonitorReady) {
+        case false?: break
+        case true?:
+          hasFailed = true
+          printError("qemu-guest: KVM cannot run this guest; -W emulates the processor instead")
+          if options.debuggerPort == nil { process.send(Signal.kill) }
+        default: monitor = nil
+        }
+      }
       if let outputIndex, readiness[outputIndex].gone {
         isOutputGone = true
         deadline = deadline ?? monotonicMilliseconds() + Self.unreadMilliseconds
@@ -218,9 +242,10 @@ final class GuestProcess {
 
   // MARK: Both
 
-  /// True when there is something to do before the guest runs; for a paused guest, to know that its monitor is there.
+  /// True when there is something to do before the guest runs; for a paused guest, to know that its monitor is there;
+  /// with KVM, to hear when it cannot go on.
   private var needsControl: Bool {
-    !options.monitorCommands.isEmpty || options.processors != nil || options.startsPaused
+    host.isKVMUsable || !options.monitorCommands.isEmpty || options.processors != nil || options.startsPaused
   }
 
   private func start(
@@ -233,7 +258,10 @@ final class GuestProcess {
   }
 
   /// Pins the processors, runs the monitor commands, and lets the guest run unless it shall start paused.
-  private func prepare(_ process: ChildProcess, _ socket: Descriptor, _ end: Descriptor) throws {
+  @discardableResult
+  private func prepare(
+    _ process: ChildProcess, _ socket: Descriptor, _ end: Descriptor
+  ) throws -> MachineMonitor {
     do {
       var monitor = try MachineMonitor(socket, end: end)
       if let list = options.processors {
@@ -250,6 +278,7 @@ final class GuestProcess {
         }
       }
       if !options.startsPaused { try monitor.resume() }
+      return monitor
     } catch {
       process.send(Signal.kill)
       _ = process.wait()
