@@ -224,11 +224,27 @@ cshims_return_to_user:
 
 // MARK: User memory
 
+#define EIGHT_WORDS 0, 8, 16, 24, 32, 40, 48, 56
+
 // rdi destination, rsi source, rdx count; returns the bytes not copied.
 	.globl cshims_copy_user
 cshims_copy_user:
 	STAC
-	movq %rdx, %rcx
+	cmpb $0, cshims_features+CSHIMS_FEATURES_TRANSLATED(%rip)
+	je 8f
+	jmp 7f
+6:	.irp offset, EIGHT_WORDS // as memcpy does it there
+9:	movq \offset(%rsi), %rax
+	FIXUP 9b, 8f
+9:	movq %rax, \offset(%rdi)
+	FIXUP 9b, 8f
+	.endr
+	addq $64, %rsi
+	addq $64, %rdi
+	subq $64, %rdx
+7:	cmpq $64, %rdx
+	jae 6b
+8:	movq %rdx, %rcx
 	shrq $3, %rcx
 	andl $7, %edx
 1:	rep movsq
@@ -250,11 +266,22 @@ cshims_copy_user:
 	.globl cshims_zero_user
 cshims_zero_user:
 	STAC
-	movq %rsi, %rcx
+	xorl %eax, %eax
+	cmpb $0, cshims_features+CSHIMS_FEATURES_TRANSLATED(%rip)
+	je 8f
+	jmp 7f
+6:	.irp offset, EIGHT_WORDS
+9:	movq %rax, \offset(%rdi)
+	FIXUP 9b, 8f
+	.endr
+	addq $64, %rdi
+	subq $64, %rsi
+7:	cmpq $64, %rsi
+	jae 6b
+8:	movq %rsi, %rcx
 	movl %esi, %edx
 	shrq $3, %rcx
 	andl $7, %edx
-	xorl %eax, %eax
 1:	rep stosq
 	movl %edx, %ecx
 2:	rep stosb

@@ -72,6 +72,7 @@ extension PageCache {
       if direct[Int(at)] != 0 { return at }
       at += 1
     }
+    if at >> Self.leafShift == leafNumber, entry(at) != 0 { return at }
     guard height > 0 else { return nil }
     while at >> (Self.leafShift * height) == 0 {
       // Down to the leaf, or to the first table that is missing, whose whole span is skipped.

@@ -296,6 +296,11 @@ public final class PageCache {
           continue
         } else if count == pageSize {
           done = try writeNewPage(index, from: &reader)
+          // It has noted the write.
+          position &+= Int64(done)
+          if position > size { size = position }
+          if done < count { break }
+          continue
         } else {
           done = try fill(try makeOwn(index), inPage, count, from: &reader)
         }
@@ -327,7 +332,8 @@ public final class PageCache {
     }
   }
 
-  /// Writes a whole page where there is none: the frame is filled before it is entered, so it need not be zeroed.
+  /// Writes a whole page where there is none, and notes that: the frame is filled before it is entered, so it need not be
+  /// zeroed.
   private func writeNewPage(_ index: UInt64, from reader: inout UserReader) throws(Errno) -> Int {
     try quota?.take()
     var hasFrame = false
@@ -353,17 +359,21 @@ public final class PageCache {
           PhysicalMemory.zero(frame.physical + UInt(done), count: pageSize - done)
         }
       }
-      try waitUntilFilled(index)
-      let present = entry(index)
-      if Self.isFrame(present) {
-        // Somebody else made the page while the copy slept.
-        PhysicalMemory.copy(to: PageFrame(number: present).physical, from: frame.physical, count: done)
-        frames.release(frame)
-        quota?.used -= 1
-        return done
+      if entry(index) != 0 {
+        try waitUntilFilled(index)
+        let present = entry(index)
+        if Self.isFrame(present) {
+          // Somebody else made the page while the copy slept.
+          PhysicalMemory.copy(to: PageFrame(number: present).physical, from: frame.physical, count: done)
+          if stored != nil { noteWrite(index, PageFrame(number: present)) }
+          frames.release(frame)
+          quota?.used -= 1
+          return done
+        }
       }
       hasFrame = false
       try insert(index, frame)
+      if stored != nil { noteWrite(index, frame) }
       return done
     } catch {
       if hasFrame { frames.release(frame) }

@@ -92,6 +92,8 @@ final class StoredPages {
 extension PageCache {
   /// Pages of one transfer at the most.
   private static var transferLimit: Int { 128 }
+  /// Pages of a file that is read as a whole.
+  private static var smallFile: Int { 64 }
   /// Transfers of one file to the store that are under way at a time.
   private static var writesLimit: Int { 4 }
   /// Dirty pages of one file from which on they are written in the background.
@@ -139,7 +141,10 @@ extension PageCache {
       while first & 15 != 0, entry(first - 1) == 0 { first -= 1 }
       count = Int(index - first) + 16 - Int(index & 15)
     } else if isSequential {
+      // A small file comes at once, at the price of one request.
+      let all = Self.pages(min(stored.size, size))
       stored.window = min(max(stored.window * 2, 16), Self.transferLimit)
+      if index == 0, all <= UInt64(Self.smallFile) { stored.window = Int(all) }
       count = max(count, stored.window)
     } else {
       stored.window = count
