@@ -46,7 +46,7 @@ open class Task {
   public final var runTime: UInt64 { share.runTime &+ (scheduler.isCurrent(self) ? scheduler.timeSinceCharge : 0) }
 
   /// Whether a task runs: not at boot.
-  static var isRunning: Bool {
+  public static var isRunning: Bool {
     // SAFETY: only whether the pointer is there is looked at.
     unsafe CPU.thread != nil
   }

@@ -205,30 +205,6 @@ extension NinePClient {
       position += Int64(done)
     }
   }
-
-  // MARK: Locks
-
-  /// Asks the server for a record lock. QEMU's grants all of them.
-  ///
-  /// - Returns: 0 when it is held, 1 when somebody else's is in the way, 2 for an error, 3 while the server starts.
-  func lock(
-    _ fid: NinePFid, type: UInt8, blocks: Bool, start: Int64, length: Int64, processID: UInt32
-  ) throws(Errno) -> UInt8 {
-    let exchange = try begin()
-    defer { end(exchange) }
-    var message = writer(exchange)
-    message.put32(fid.number)
-    message.put8(type)
-    message.put32(blocks ? 1 : 0)
-    message.put64(UInt64(bitPattern: start))
-    message.put64(UInt64(bitPattern: length))
-    message.put32(processID)
-    message.put([])
-    var reply = try transact(exchange, .lock, message)
-    let status = reply.take8()
-    if reply.isMalformed { throw .EIO }
-    return status
-  }
 }
 
 extension NinePExchange {

@@ -3,12 +3,23 @@ internal import Kernel
 internal import LinuxABI
 
 extension NinePClient {
-  /// Sends a request that makes something, whose reply is a qid.
-  private func make(_ type: NinePType, _ write: (inout NinePWriter) -> Void) throws(Errno) -> NinePQid {
+  /// Sends a request that makes something in the directory of `fid`, whose reply is a qid: behind the name come the target
+  /// of a link and numbers, `count` of them.
+  @inline(never)
+  private func make(
+    _ type: NinePType, _ fid: NinePFid, _ name: [UInt8], target: [UInt8]? = nil, _ first: UInt32, _ second: UInt32 = 0,
+    _ third: UInt32 = 0, _ fourth: UInt32 = 0, count: Int
+  ) throws(Errno) -> NinePQid {
     let exchange = try begin()
     defer { end(exchange) }
     var message = writer(exchange)
-    write(&message)
+    message.put32(fid.number)
+    message.put(name)
+    if let target { message.put(target) }
+    message.put32(first)
+    if count > 1 { message.put32(second) }
+    if count > 2 { message.put32(third) }
+    if count > 3 { message.put32(fourth) }
     var reply = try transact(exchange, type, message)
     let qid = reply.takeQid()
     if reply.isMalformed { throw .EIO }
@@ -19,48 +30,25 @@ extension NinePClient {
   func create(
     _ fid: NinePFid, _ name: [UInt8], _ flags: OpenFlags, mode: FileMode, gid: UInt32
   ) throws(Errno) -> NinePQid {
-    try make(.lcreate) {
-      $0.put32(fid.number)
-      $0.put(name)
-      $0.put32(flags.rawValue)
-      $0.put32(mode.rawValue)
-      $0.put32(gid)
-    }
+    try make(.lcreate, fid, name, flags.rawValue, mode.rawValue, gid, count: 3)
   }
 
   func makeDirectory(
     _ directory: NinePFid, _ name: [UInt8], mode: FileMode, gid: UInt32
   ) throws(Errno) -> NinePQid {
-    try make(.mkdir) {
-      $0.put32(directory.number)
-      $0.put(name)
-      $0.put32(mode.rawValue)
-      $0.put32(gid)
-    }
+    try make(.mkdir, directory, name, mode.rawValue, gid, count: 2)
   }
 
   func makeSymbolicLink(
     _ directory: NinePFid, _ name: [UInt8], target: [UInt8], gid: UInt32
   ) throws(Errno) -> NinePQid {
-    try make(.symlink) {
-      $0.put32(directory.number)
-      $0.put(name)
-      $0.put(target)
-      $0.put32(gid)
-    }
+    try make(.symlink, directory, name, target: target, gid, count: 1)
   }
 
   func makeNode(
     _ directory: NinePFid, _ name: [UInt8], mode: FileMode, _ device: DeviceNumber, gid: UInt32
   ) throws(Errno) -> NinePQid {
-    try make(.mknod) {
-      $0.put32(directory.number)
-      $0.put(name)
-      $0.put32(mode.rawValue)
-      $0.put32(device.major)
-      $0.put32(device.minor)
-      $0.put32(gid)
-    }
+    try make(.mknod, directory, name, mode.rawValue, device.major, device.minor, gid, count: 4)
   }
 
   func link(_ directory: NinePFid, _ name: [UInt8], to fid: NinePFid) throws(Errno) {

@@ -36,6 +36,8 @@ final class NinePClient {
   private(set) var messageSize: UInt32
   /// Bytes of data in one read or write.
   private(set) var dataLimit: Int
+  /// The name by which a server tells this guest's locks from others'.
+  var lockOwner: [UInt8] = []
 
   private var idle: [NinePExchange] = []
   private var exchangeCount = 0
@@ -252,20 +254,26 @@ final class NinePClient {
 
   /// Gives a fid back to the server; its number is free once the reply is there.
   func clunk(_ fid: UInt32) {
-    guard let exchange = try? takeFree() else {
-      pendingClunks.append(fid)
-      return
-    }
+    if !startIfFree(.clunk, clunked: fid, { $0.put32(fid) }) { pendingClunks.append(fid) }
+  }
+
+  /// Sends a request whose reply nobody waits for, if an exchange is free: this blocks nowhere.
+  ///
+  /// - Parameter clunked: A fid whose number is free with the reply.
+  @discardableResult
+  func startIfFree(_ type: NinePType, clunked: UInt32?, _ write: (inout NinePWriter) -> Void) -> Bool {
+    guard let exchange = try? takeFree() else { return false }
     var message = writer(exchange)
-    message.put32(fid)
+    write(&message)
     exchange.completion = { [self] exchange in
-      freeFids.append(fid)
+      if let clunked { freeFids.append(clunked) }
       end(exchange)
     }
-    do throws(Errno) { try send(exchange, .clunk, message) } catch {
+    do throws(Errno) { try send(exchange, type, message) } catch {
       exchange.completion = nil
       idle.append(exchange)
     }
+    return true
   }
 
   /// Names the root of the share.

@@ -84,9 +84,10 @@ public final class NinePFileSystem: FileSystem {
   let nameless = NinePInodeTable()
   /// Files with changes that nobody has open: they must not go before their changes are at the server.
   private var unwritten: [NinePInode] = []
-  /// Fids that could be had again, and how many may be kept: the server pays for each.
+  /// Fids that could be had again, and how many may be kept: giving one up is a request more, and one more when it is
+  /// wanted again; but the server pays for each, and goes through all at a rename.
   private var fidCount = 0
-  private static var fidLimit: Int { 2048 }
+  private let fidLimit: Int
   /// It was unmounted: its fids are given back.
   public private(set) var isClosed = false
   /// Where the search for something to give back goes on.
@@ -106,6 +107,7 @@ public final class NinePFileSystem: FileSystem {
     let options = try NinePOptions(options)
     client = try NinePClient(channel, environment.frames, messageSize: options.messageSize)
     cache = options.cache
+    fidLimit = min(max(environment.frames.totalFrames / 4, 2048), 32768)
     let fid = try client.attach(name: options.attachName)
     let attributes = try client.attributes(of: fid)
     super.init(
@@ -117,6 +119,9 @@ public final class NinePFileSystem: FileSystem {
     text.append(",msize=")
     text.append(decimal: UInt(client.messageSize))
     optionText = text.bytes
+    text = TextBuffer()
+    text.append(decimal: UInt(bitPattern: Int(environment.now)))
+    client.lockOwner = text.bytes
     let root = NinePInode(self, attributes)
     root.adopt(fid)
     setRoot(root)
@@ -149,9 +154,9 @@ public final class NinePFileSystem: FileSystem {
   /// Notes one more fid that can be had again, and gives some up when there are too many.
   func noteFid() {
     fidCount += 1
-    if fidCount <= Self.fidLimit { return }
+    if fidCount <= fidLimit { return }
     var kept = 0
-    let wanted = Self.fidLimit * 3 / 4
+    let wanted = fidLimit * 3 / 4
     var left = inodes.capacity
     fidCount = 0
     while left > 0 {

@@ -58,6 +58,7 @@ extension NinePInode {
     directoryFid = nil
     content?.readFid = nil
     content?.writeFid = nil
+    lockFid = nil
     readFidHasName = false
     places = []
   }

@@ -20,6 +20,8 @@ final class NinePInode: Inode {
   var readFidHasName = false
   /// Of a directory, opened.
   var directoryFid: NinePFid?
+  /// Holds the locks at the server while there are any.
+  var lockFid: NinePFid?
   /// Of a regular file.
   let content: NinePContent?
   /// It has no name any more.
@@ -154,6 +156,9 @@ final class NinePInode: Inode {
   }
 
   // MARK: Content
+
+  /// Where the guest is the only one who changes files, it is the only one who locks them, too.
+  override var lockKeeper: (any LockKeeper)? { share.cache == .none && content != nil ? self : nil }
 
   override func contents() throws(Errno) -> PageCache {
     if let pageCache { return pageCache }

@@ -41,7 +41,8 @@ public final class DirtyPages {
     timer = TimerEntry { [self] in expire() }
   }
 
-  var now: UInt64 { timers?.now() ?? 0 }
+  /// Monotonic, in nanoseconds.
+  public var now: UInt64 { timers?.now() ?? 0 }
 
   /// Pages that there may be before writers wait: of what is free no more than half, as they cannot be given back.
   public var limit: Int { max(min(allowed, (frames.freeFrames + count) / 2), 64) }

@@ -221,7 +221,7 @@ public final class FileDescriptorTable {
   ///
   /// - Throws: What `OpenFile.closed` throws.
   public func finishClosing(_ file: OpenFile) throws(Errno) {
-    file.inode.locks?.release(ownedBy: .table(ObjectIdentifier(self)))
+    file.inode.releaseLocks(ownedBy: .table(ObjectIdentifier(self)), waits: true)
     try file.closed()
   }
 

@@ -9,6 +9,19 @@ public enum LockOwner: Equatable {
   case description(ObjectIdentifier)
 }
 
+/// Who keeps a file's locks besides this kernel, for other machines: a server. What is asked of it is for all processes here
+/// together, between which `FileLocks` has decided before.
+public protocol LockKeeper: AnyObject {
+  /// Takes a lock on behalf of whoever has one here now, or gives bytes back on which nobody here has one any more.
+  ///
+  /// - Throws: `EAGAIN` when another machine's is in the way, unless `waits`; `ERESTARTSYS`, `ENOLCK`, what the server says.
+  func lock(_ type: RecordLockType, _ start: Int64, _ last: Int64, waits: Bool) throws(Errno)
+  /// Gives bytes back without waiting for that: nothing may block.
+  func startUnlock(_ start: Int64, _ last: Int64)
+  /// Tells in `request` which lock of another machine's would be in the way, if there is one.
+  func test(_ request: inout Flock, _ type: RecordLockType, _ start: Int64, _ last: Int64) throws(Errno)
+}
+
 /// The locks on an inode: record locks of fcntl(2) and whole-file locks of flock(2), which do not see each other.
 public final class FileLocks {
   struct Lock {
@@ -21,7 +34,8 @@ public final class FileLocks {
     var last: Int64
   }
   private var records: [Lock] = []
-  private var whole: [(owner: LockOwner, isExclusive: Bool)] = []
+  /// Those of whole files, whose range says nothing.
+  private var whole: [Lock] = []
   /// Woken when a lock goes.
   public let waitQueue = WaitQueue()
 
@@ -100,20 +114,61 @@ public final class FileLocks {
   func flock(_ owner: LockOwner, exclusive: Bool?) throws(Errno) {
     if let exclusive {
       for lock in whole where lock.owner != owner && (lock.isExclusive || exclusive) { throw .EAGAIN }
-      whole.removeAll { $0.owner == owner }
-      whole.append((owner, exclusive))
+      Self.remove(owner, from: &whole)
+      whole.append(Lock(owner: owner, processID: 0, isExclusive: exclusive, start: 0, last: .max))
     } else {
-      whole.removeAll { $0.owner == owner }
+      Self.remove(owner, from: &whole)
     }
     waitQueue.wakeAll()
   }
 
-  /// Gives back everything that an owner holds.
-  func release(ownedBy owner: LockOwner) {
+  @inline(never)
+  private static func remove(_ owner: LockOwner, from locks: inout [Lock]) {
+    var kept: [Lock] = []
+    for lock in locks where lock.owner != owner { kept.append(lock) }
+    locks = kept
+  }
+
+  /// Gives back everything that an owner holds, and says whether that was anything.
+  func release(ownedBy owner: LockOwner) -> Bool {
     let before = records.count + whole.count
-    records.removeAll { $0.owner == owner }
-    whole.removeAll { $0.owner == owner }
-    if records.count + whole.count != before { waitQueue.wakeAll() }
+    Self.remove(owner, from: &records)
+    Self.remove(owner, from: &whole)
+    if records.count + whole.count == before { return false }
+    waitQueue.wakeAll()
+    return true
+  }
+
+  /// Gives the bytes of a range back to a server on which nobody here has a lock of any kind.
+  func give(_ first: Int64, _ last: Int64, to keeper: any LockKeeper, waits: Bool) throws(Errno) {
+    if !whole.isEmpty { return }
+    // Who has nothing gives everything back: then the server's end of it can go.
+    var start = records.isEmpty ? 0 : first
+    let last = records.isEmpty ? .max : last
+    while true {
+      // Where the locks that cover the start end, else where the next one begins.
+      var end = last
+      var covered = start - 1
+      for lock in records {
+        if lock.start <= start { covered = max(covered, lock.last) } else { end = min(end, lock.start - 1) }
+      }
+      if covered < start {
+        if waits { try keeper.lock(.F_UNLCK, start, end, waits: false) } else { keeper.startUnlock(start, end) }
+        covered = end
+      }
+      if covered >= last { return }
+      start = covered + 1
+    }
+  }
+}
+
+extension Inode {
+  /// Gives back the locks that an owner holds.
+  ///
+  /// - Parameter waits: Whether a server that keeps them too is waited for; else nothing blocks.
+  final func releaseLocks(ownedBy owner: LockOwner, waits: Bool) {
+    guard let locks, locks.release(ownedBy: owner), let lockKeeper else { return }
+    try? locks.give(0, .max, to: lockKeeper, waits: waits)
   }
 }
 
@@ -165,14 +220,29 @@ extension OpenFile {
     case .F_GETLK, .F_OFD_GETLK:
       if type == .F_UNLCK, !isOfDescription { throw .EINVAL }
       locks.test(&request, wanted, ownedOnly: type == .F_UNLCK)
+      if type != .F_UNLCK, request.l_type == RecordLockType.F_UNLCK.rawValue {
+        try inode.lockKeeper?.test(&request, type, start, last)
+      }
     case .F_SETLK, .F_OFD_SETLK, .F_SETLKW, .F_OFD_SETLKW:
       if type == .F_RDLCK, !isReadable { throw .EBADF }
       if type == .F_WRLCK, !isWritable { throw .EBADF }
+      let waits = command == .F_SETLKW || command == .F_OFD_SETLKW
       while true {
-        do throws(Errno) { return try locks.set(wanted, type: type) } catch {
-          guard command == .F_SETLKW || command == .F_OFD_SETLKW else { throw error }
+        do throws(Errno) {
+          try locks.set(wanted, type: type)
+          break
+        } catch {
+          if !waits { throw error }
         }
         if locks.waitQueue.sleep() == .interrupted { throw .ERESTARTSYS }
+      }
+      guard let keeper = inode.lockKeeper else { return }
+      if type == .F_UNLCK { return try locks.give(start, last, to: keeper, waits: true) }
+      do throws(Errno) { try keeper.lock(type, start, last, waits: waits) } catch {
+        // As Linux does it, whatever the owner had there before.
+        try? locks.set(wanted, type: .F_UNLCK)
+        try? locks.give(start, last, to: keeper, waits: true)
+        throw error
       }
     default: throw .EINVAL
     }
@@ -192,10 +262,21 @@ extension OpenFile {
     let locks = inodeLocks()
     let owner = LockOwner.description(ObjectIdentifier(self))
     while true {
-      do throws(Errno) { return try locks.flock(owner, exclusive: exclusive) } catch {
+      do throws(Errno) {
+        try locks.flock(owner, exclusive: exclusive)
+        break
+      } catch {
         if operation.contains(.LOCK_NB) { throw error }
       }
       if locks.waitQueue.sleep() == .interrupted { throw .ERESTARTSYS }
+    }
+    guard let keeper = inode.lockKeeper else { return }
+    guard let exclusive else { return try locks.give(0, .max, to: keeper, waits: true) }
+    do throws(Errno) {
+      try keeper.lock(exclusive ? .F_WRLCK : .F_RDLCK, 0, .max, waits: !operation.contains(.LOCK_NB))
+    } catch {
+      inode.releaseLocks(ownedBy: owner, waits: true)
+      throw error
     }
   }
 }

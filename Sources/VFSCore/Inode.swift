@@ -56,6 +56,8 @@ open class Inode {
   final var openCount: Int32 = 0
   /// Locks of fcntl(2) and flock(2), once there are any.
   final var locks: FileLocks?
+  /// Who keeps them for other machines too.
+  open var lockKeeper: (any LockKeeper)? { nil }
   /// Watches of inotify(7).
   final var marks: [InotifyMark] = []
   /// Made by O_TMPFILE, so linkat(2) may give it a name although it has none.

@@ -54,7 +54,7 @@ open class OpenFile {
         notifier.noteEnd(of: inode)
       }
     }
-    inode.locks?.release(ownedBy: .description(ObjectIdentifier(self)))
+    inode.releaseLocks(ownedBy: .description(ObjectIdentifier(self)), waits: false)
   }
 
   @inline(__always)

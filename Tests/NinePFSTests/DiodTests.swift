@@ -112,14 +112,14 @@ final class DiodChannel: NinePChannel {
 @Suite(.enabled(if: DiodChannel.isInstalled && geteuid() == 0, "needs diod and root"), .serialized)
 struct DiodTests {
   /// A directory of the host, and a tree over it.
-  private func withShare(_ body: (FileSystemContext, String) throws -> Void) throws {
+  private func withShare(_ options: String = "", _ body: (FileSystemContext, String) throws -> Void) throws {
     var template = Array("/tmp/ninep-test-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else { throw Errno.EIO }
     let directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     defer { _ = system("rm -rf '\(directory)'") }
     let machine = TestMachine()
     let share = try NinePFileSystem(
-      machine.environment, try DiodChannel(exporting: directory), options: Array("aname=\(directory)".utf8))
+      machine.environment, try DiodChannel(exporting: directory), options: Array("aname=\(directory)\(options)".utf8))
     try body(FileSystemContext(Namespace(machine.environment, root: share, source: [])), directory)
   }
 
@@ -197,6 +197,35 @@ struct DiodTests {
       #expect(try file.read(50_000, at: 0) == pattern(50_000))
       try file.write([1, 2], at: 60_000)
       #expect(try file.read(10, at: 59_999) == [0, 1, 2])
+    }
+  }
+
+  /// flock(2), whose name a structure has in Swift; whether it worked.
+  private func lock(_ descriptor: Int32, _ operation: Int32) -> Bool {
+    let call = unsafeBitCast(dlsym(nil, "flock"), to: (@convention(c) (Int32, Int32) -> Int32).self)
+    return call(descriptor, operation | LOCK_NB) == 0
+  }
+
+  /// diod has a file's locks as flock(2)'s: of the whole file, and between those of the host.
+  @Test func locksHoldAgainstTheHost() throws {
+    try withShare(",cache=none") { context, directory in
+      let file = try context.open("/file", [.O_RDWR, .O_CREAT])
+      let host = Glibc.open(directory + "/file", O_RDWR)
+      defer { close(host) }
+      try file.flock(.LOCK_EX)
+      #expect(!lock(host, LOCK_SH))
+      try file.flock(.LOCK_UN)
+      #expect(lock(host, LOCK_EX))
+      #expect(throws: Errno.EAGAIN) { try file.flock([.LOCK_SH, .LOCK_NB]) }
+      let table = FileDescriptorTable()
+      var request = LinuxABI.Flock()
+      request.l_type = RecordLockType.F_WRLCK.rawValue
+      #expect(throws: Errno.EAGAIN) { try file.recordLock(.F_SETLK, &request, table: table, processID: 5) }
+      #expect(lock(host, LOCK_UN))
+      try file.recordLock(.F_SETLK, &request, table: table, processID: 5)
+      #expect(!lock(host, LOCK_SH))
+      try table.finishClosing(file)
+      #expect(lock(host, LOCK_SH))
     }
   }
 }

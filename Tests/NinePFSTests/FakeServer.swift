@@ -16,6 +16,9 @@ final class FakeServer: NinePChannel {
     var entries: [(name: [UInt8], node: Node)] = []
     var attributes: [(name: [UInt8], value: [UInt8])] = []
     var modification: UInt64 = 1_700_000_000
+    /// What this client has locked, byte by byte, with the types of Tlock; and what another one has.
+    var locked: [UInt64: UInt8] = [:]
+    var foreign: (type: UInt8, start: UInt64, length: UInt64)?
     init(_ path: UInt64, _ mode: UInt32) {
       self.path = path
       self.mode = mode
@@ -47,6 +50,10 @@ final class FakeServer: NinePChannel {
   private(set) var flushed = 0
   /// Tags of requests that came while another of the same tag had no answer yet.
   private(set) var tagsInUse = 0
+  /// The answers to the next Tlock, in place of the server's.
+  var lockStatuses: [UInt8] = []
+  /// Flags of the last Tlock.
+  private(set) var lockFlags: UInt32 = 0
   /// Looks at a request (type and body), and may answer in the server's place.
   var interceptor: ((UInt8, [UInt8]) -> [UInt8]?)?
   private var pending: [(exchange: NinePExchange, reply: [UInt8])] = []
@@ -336,9 +343,34 @@ final class FakeServer: NinePChannel {
     case 50:
       _ = try node(body.take())
       return []
+    case 52:
+      let node = try node(body.take())
+      let type = body.take(UInt8.self)
+      lockFlags = body.take()
+      let (start, length) = (body.take(UInt64.self), body.take(UInt64.self))
+      if !lockStatuses.isEmpty, lockStatuses[0] != 0 { return [lockStatuses.removeFirst()] }
+      if !lockStatuses.isEmpty { lockStatuses.removeFirst() }
+      if type != 2, isForeign(node, type, start, length) { return [1] }
+      // The tests' ranges end before 100, or nowhere.
+      for byte in start..<(length == 0 ? 100 : start + length) { node.locked[byte] = type == 2 ? nil : type }
+      return [0]
+    case 54:
+      let node = try node(body.take())
+      let type = body.take(UInt8.self)
+      let (start, length) = (body.take(UInt64.self), body.take(UInt64.self))
+      guard isForeign(node, type, start, length), let lock = node.foreign else {
+        return [2] + Self.little(start) + Self.little(length) + Self.little(UInt32(1)) + [0, 0]
+      }
+      let other = Self.little(UInt32(77)) + Self.text(Array("other".utf8))
+      return [lock.type] + Self.little(lock.start) + Self.little(lock.length) + other
     case 108: return []
     default: throw .EOPNOTSUPP
     }
+  }
+
+  private func isForeign(_ node: Node, _ type: UInt8, _ start: UInt64, _ length: UInt64) -> Bool {
+    guard let lock = node.foreign, lock.type == 1 || type == 1 else { return false }
+    return (length == 0 || lock.start < start + length) && (lock.length == 0 || start < lock.start + lock.length)
   }
 
   private func make(_ directory: Node, _ name: [UInt8], _ mode: UInt32) throws(Errno) -> Node {
