@@ -83,7 +83,10 @@ func sched_setattr(_ thread: Thread, _ tid: Int32, _ address: Address, _ flags: 
   if new.policy == .SCHED_DEADLINE {
     let (runtime, deadline) = (attributes.sched_runtime, attributes.sched_deadline)
     let period = attributes.sched_period == 0 ? deadline : attributes.sched_period
-    guard runtime >= 1024, runtime <= deadline, deadline <= period, period < 1 << 63 else { throw .EINVAL }
+    // The bounds of a period are those of /proc/sys/kernel/sched_deadline_period_{min,max}_us.
+    guard runtime >= 1024, runtime <= deadline, deadline <= period, 100_000...4_194_304_000 ~= period,
+      new.priority == 0
+    else { throw .EINVAL }
     guard thread.process.identity.has(Identity.Capability.CAP_SYS_NICE) else { throw .EPERM }
     // No bandwidth is set aside for such threads, so none is left: what Linux says where others have taken it.
     throw .EBUSY

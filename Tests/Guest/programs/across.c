@@ -224,6 +224,27 @@ static void scheduling(void) {
     better.nice = 19;
     CHECK(syscall(SYS_sched_setattr, 0, &better, 0) == 0);
     CHECK_RAW(EPERM, SYS_sched_setattr, getppid(), &better, 0);
+    // Deadlines that make no sense are refused before it is asked who may have any.
+    static const struct { uint64_t runtime, deadline, period; uint32_t priority; int error; } deadlines[] = {
+        {0, 0, 0, 0, EINVAL},
+        {1023, 10000000, 0, 0, EINVAL},
+        {20000000, 10000000, 30000000, 0, EINVAL},
+        {10000000, 20000000, 15000000, 0, EINVAL},
+        {10000000, 1ull << 63, 0, 0, EINVAL},
+        {10000000, 20000000, 1ull << 63, 0, EINVAL},
+        {2048, 99999, 0, 0, EINVAL},
+        {2048, 50000, 100000, 0, EPERM},
+        {10000000, 20000000, 4194304000, 0, EPERM},
+        {10000000, 20000000, 4194304001, 0, EINVAL},
+        {10000000, 20000000, 0, 1, EINVAL},
+        {10000000, 20000000, 0, 0, EPERM},
+    };
+    for (size_t i = 0; i < sizeof deadlines / sizeof *deadlines; i++) {
+      struct attributes soon = {.size = sizeof soon, .policy = 6, .priority = deadlines[i].priority,
+                                .runtime = deadlines[i].runtime, .deadline = deadlines[i].deadline,
+                                .period = deadlines[i].period};
+      CHECK_RAW(deadlines[i].error, SYS_sched_setattr, 0, &soon, 0);
+    }
     _exit(check_failures);
   }
   CHECK_EQ(wait_status(pid), 0);
