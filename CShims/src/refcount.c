@@ -1,5 +1,6 @@
 // Reference counting for one CPU: with -assume-single-threaded the compiler calls these instead of the runtime's atomic
 // forms. The object's layout and the meaning of its count are Embedded Swift's (stdlib/public/core/EmbeddedRuntime.swift).
+#include <stddef.h>
 #include <stdint.h>
 
 struct object {
@@ -9,6 +10,7 @@ struct object {
 struct metadata {
   const void *superclass;
   __attribute__((swiftcall)) void (*destroy)(__attribute__((swift_context)) struct object *);
+  __attribute__((swiftcall)) void (*destroy_members)(__attribute__((swift_context)) struct object *);
 };
 
 #define IMMORTAL 0x7fffffffffffffff
@@ -48,3 +50,14 @@ void swift_nonatomic_bridgeObjectRelease_n(void *object, uint32_t n) {
   swift_nonatomic_release_n((struct object *)((uintptr_t)object & BRIDGE_MASK), n);
 }
 void swift_nonatomic_bridgeObjectRelease(void *object) { swift_nonatomic_bridgeObjectRelease_n(object, 1); }
+
+void swift_deallocClassInstance(struct object *object, size_t size, size_t alignment_mask);
+
+// An object whose initialiser threw before all was set: what the classes below `metadata` have set is destroyed. Embedded
+// Swift's own (6.3.1) keeps the memory for ever.
+void swift_deallocPartialClassInstance(struct object *object, const struct metadata *metadata, size_t size,
+                                       size_t alignment_mask) {
+  for (const struct metadata *class = object->metadata; class && class != metadata; class = class->superclass)
+    if (class->destroy_members) class->destroy_members(object);
+  swift_deallocClassInstance(object, size, alignment_mask);
+}
