@@ -441,6 +441,7 @@ final class NinePInode: Inode {
     }
     // Others may have changed how many names there are.
     if inode.isStale, !isDirectory, inode.openCount > 0 { inode.refresh() }
+    share.thinFids()
     try client.remove(try nameFid(), name, isDirectory: isDirectory)
     didRemove(name, inode)
   }
@@ -454,6 +455,7 @@ final class NinePInode: Inode {
     else { throw .EXDEV }
     // The protocol has no such request.
     if exchange { throw .EINVAL }
+    share.thinFids()
     try client.rename(try nameFid(), name, to: try directory.nameFid(), newName)
     if let replaced = replaced as? NinePInode { directory.didRemove(newName, replaced) }
     directory.missing.remove(newName)
