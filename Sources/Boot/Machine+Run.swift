@@ -166,9 +166,23 @@ extension Machine {
           source: entry.device, at: entry.path, type: entry.fileSystem,
           MountFlags(rawValue: MountFlags.RawValue(truncatingIfNeeded: entry.flags)), options: entry.options)
       } catch {
-        fail([UInt8]("vfs.fstab: ") + entry.path + [UInt8](": ") + error.text.bytes, status: 125)
+        failMount(entry.path, error, context.namespace.environment)
       }
     }
+  }
+
+  /// Ends the boot: what `vfs.fstab` says of `place` cannot be.
+  private func failMount(_ place: [UInt8], _ error: Errno, _ environment: FileSystemEnvironment) -> Never {
+    var text = TextBuffer()
+    text.append("vfs.fstab: ")
+    text.append(bytes: place)
+    text.append(": ")
+    if error == .EINVAL, !environment.rejectedOption.isEmpty {
+      text.append(bytes: environment.rejectedOption)
+      text.append(": ")
+    }
+    text.append(error.text)
+    fail(text.bytes, status: 125)
   }
 
   /// Seeds the generator from a virtio device where the processor has no random numbers of its own, or one is announced.
@@ -210,7 +224,7 @@ extension Machine {
       do throws(Errno) {
         return (try devices.share(source, environment, options: options), source, flags)
       } catch {
-        fail([UInt8]("9p: ") + source + [UInt8](": ") + error.text.bytes, status: 125)
+        failMount(source, error, environment)
       }
     }
     let root = usesInitrd ? makeInitrdRoot(environment) : CpioFileSystem(environment)
@@ -234,7 +248,7 @@ extension Machine {
       let flags = MountFlags(rawValue: MountFlags.RawValue(truncatingIfNeeded: entry.flags))
       return (OverlayFileSystem.make(environment, over: lower.root, upper: upper), entry.device, StatfsFlags(flags))
     } catch {
-      fail([UInt8]("vfs.fstab: /: ") + entry.device + [UInt8](": ") + error.text.bytes, status: 125)
+      failMount(entry.device, error, environment)
     }
   }
 

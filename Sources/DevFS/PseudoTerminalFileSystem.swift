@@ -20,29 +20,16 @@ extension PseudoTerminalOptions {
   /// Reads what mount(2) takes: `uid=`, `gid=`, `mode=`, `ptmxmode=`, `newinstance`.
   ///
   /// - Throws: `EINVAL`.
-  init(_ options: [UInt8]) throws(Errno) {
-    for option in options.split(separator: UInt8(ascii: ",")) where !option.equals("newinstance") {
-      let parts = option.split(separator: UInt8(ascii: "="), maxSplits: 1)
-      guard parts.count == 2, let name = parts.first else { throw .EINVAL }
-      let isOctal = name.equals("mode") || name.equals("ptmxmode")
-      var value: UInt32 = 0
-      for byte in parts[1] {
-        guard byte >= 0x30, byte < (isOctal ? 0x38 : 0x3a) else { throw .EINVAL }
-        let (product, overflow) = value.multipliedReportingOverflow(by: isOctal ? 8 : 10)
-        let (sum, carry) = product.addingReportingOverflow(UInt32(byte - 0x30))
-        if overflow || carry { throw .EINVAL }
-        value = sum
-      }
-      if name.equals("uid") {
-        uid = value
-      } else if name.equals("gid") {
-        gid = value
-      } else if name.equals("mode") {
-        mode = value & 0o7777
-      } else if name.equals("ptmxmode") {
-        ptmxMode = value & 0o7777
-      } else {
-        throw .EINVAL
+  init(_ given: [UInt8], _ environment: FileSystemEnvironment) throws(Errno) {
+    var options = MountOptions(given, "uid=%u gid=%u mode=%o ptmxmode=%o newinstance", environment)
+    while try options.next() {
+      let value = UInt32(options.number)
+      switch options.place {
+      case 0: uid = value
+      case 1: gid = value
+      case 2: mode = value & 0o7777
+      case 3: ptmxMode = value & 0o7777
+      default: break
       }
     }
     var text = TextBuffer()
@@ -57,16 +44,10 @@ extension PseudoTerminalOptions {
       text.append(",")
     }
     text.append("mode=")
-    appendMode(mode, &text)
+    text.append(octal: UInt(mode), width: 3)
     text.append(",ptmxmode=")
-    appendMode(ptmxMode, &text)
+    text.append(octal: UInt(ptmxMode), width: 3)
     self.text = text.bytes
-  }
-
-  private func appendMode(_ mode: UInt32, _ text: inout TextBuffer) {
-    for shift: UInt32 in [9, 6, 3, 0] where shift < 9 || mode >> 9 != 0 {
-      text.append(byte: UInt8(ascii: "0") + UInt8(mode >> shift & 7))
-    }
   }
 }
 
@@ -174,7 +155,8 @@ public final class PseudoTerminals: DeviceDriver {
   public func makeFileSystem(
     _ environment: FileSystemEnvironment, options: [UInt8]? = nil
   ) throws(Errno) -> PseudoTerminalFileSystem {
-    let parsed: PseudoTerminalOptions = if let options { try PseudoTerminalOptions(options) } else { .debian }
+    var parsed = PseudoTerminalOptions.debian
+    if let options { parsed = try PseudoTerminalOptions(options, environment) }
     let made = PseudoTerminalFileSystem(self, environment, parsed)
     if main == nil { main = made }
     return made

@@ -30,48 +30,27 @@ struct NinePOptions {
   var messageSize: UInt32 = 1 << 20
   var attachName: [UInt8] = []
 
-  /// - Throws: `EINVAL` for an option that there is not.
-  init(_ text: [UInt8]) throws(Errno) {
-    for option in text.split(separator: UInt8(ascii: ",")) {
-      let parts = option.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
-      let name = parts[0]
-      let value = parts.count > 1 ? parts[1] : []
-      if name.equals("cache") {
-        if value.equals("none") {
-          cache = .none
-        } else if value.equals("close") {
-          cache = .close
-        } else if value.equals("loose") || value.equals("fscache") {
-          cache = .loose
-        } else {
-          throw .EINVAL
-        }
-      } else if name.equals("msize") {
-        guard let size = Self.number(value), size >= 4096 else { throw .EINVAL }
-        messageSize = size
-      } else if name.equals("aname") {
-        attachName = Array(value)
-      } else if name.equals("trans") {
-        guard value.equals("virtio") else { throw .EINVAL }
-      } else if name.equals("version") {
-        guard value.equals("9p2000.L") else { throw .EINVAL }
-      } else if name.equals("access") || name.equals("uname") {
-        // Permissions are checked here, and the server acts as whoever runs it.
-        continue
-      } else {
-        throw .EINVAL
-      }
-    }
+  private enum Key: Int {
+    case cache, msize, aname
   }
 
-  /// A decimal number of at most 1 GiB.
-  private static func number(_ text: ArraySlice<UInt8>) -> UInt32? {
-    var value: UInt32 = 0
-    for byte in text {
-      guard byte >= 0x30, byte <= 0x39, value <= 1 << 26 else { return nil }
-      value = value * 10 + UInt32(byte - 0x30)
+  /// - Throws: `EINVAL` for an option that there is not.
+  init(_ text: [UInt8], _ environment: FileSystemEnvironment) throws(Errno) {
+    // Permissions are checked here, and the server acts as whoever runs it: `access` and `uname` say nothing.
+    let table: StaticString =
+      "cache=none|close|loose|fscache msize=%u aname=* trans=virtio version=9p2000.L access=* uname=*"
+    var options = MountOptions(text, table, environment)
+    while try options.next() {
+      let number = options.number
+      switch Key(rawValue: options.place) {
+      case .cache: cache = number == 0 ? .none : number == 1 ? .close : .loose
+      case .msize:
+        guard number >= 4096, number <= 1 << 30 else { throw .EINVAL }
+        messageSize = UInt32(number)
+      case .aname: attachName = Array(options.value)
+      case nil: break
+      }
     }
-    return text.isEmpty || value > 1 << 30 ? nil : value
   }
 }
 
@@ -104,7 +83,7 @@ public final class NinePFileSystem: FileSystem {
   public init(
     _ environment: FileSystemEnvironment, _ channel: any NinePChannel, options: [UInt8] = []
   ) throws(Errno) {
-    let options = try NinePOptions(options)
+    let options = try NinePOptions(options, environment)
     client = try NinePClient(channel, environment.frames, messageSize: options.messageSize)
     cache = options.cache
     fidLimit = min(max(environment.frames.totalFrames / 4, 2048), 32768)

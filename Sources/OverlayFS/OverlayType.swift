@@ -12,77 +12,65 @@ struct OverlayOptions {
   /// As /proc/mounts shows them.
   var text: [UInt8] = []
 
+  /// Those behind the layers' ask for what is done anyway, or change nothing of what can be seen.
+  private static var table: StaticString {
+    """
+    lowerdir=* lowerdir+=* upperdir=* workdir=* volatile xino=off|auto|on redirect_dir=off|nofollow uuid=* index=off \
+    metacopy=off nfs_export=off
+    """
+  }
+  private enum Key: Int {
+    case lowers, lower, upper, work
+  }
+
   /// - Throws: `EINVAL` for an option that there is not, or that is not supported.
-  init(_ options: [UInt8]) throws(Errno) {
-    for option in Self.split(options, at: UInt8(ascii: ",")) {
-      let parts = option.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
-      let key = parts[0]
-      let value = parts.count > 1 ? [UInt8](parts[1]) : []
-      if key.equals("lowerdir") {
-        lowers = Self.split(value, at: UInt8(ascii: ":")).map { Self.unescaped($0) }
-        show(option)
-      } else if key.equals("lowerdir+") {
-        lowers.append(Self.unescaped(value))
-        show(option)
-      } else if key.equals("upperdir") {
-        upper = Self.unescaped(value)
-        show(option)
-      } else if key.equals("workdir") {
-        work = Self.unescaped(value)
-        show(option)
-      } else if !Self.isAccepted(key, value) {
-        throw .EINVAL
+  init(_ given: [UInt8], _ environment: FileSystemEnvironment) throws(Errno) {
+    var options = MountOptions(given, Self.table, environment)
+    while try options.next() {
+      let name: StaticString
+      switch Key(rawValue: options.place) {
+      case .lowers:
+        name = "lowerdir="
+        lowers = Self.split(options.value, at: UInt8(ascii: ":")).map { Self.unescaped($0) }
+      case .lower:
+        name = "lowerdir+="
+        lowers.append(Self.unescaped(options.value))
+      case .upper:
+        name = "upperdir="
+        upper = Self.unescaped(options.value)
+      case .work:
+        name = "workdir="
+        work = Self.unescaped(options.value)
+      case nil: continue
       }
+      if !text.isEmpty { text.append(UInt8(ascii: ",")) }
+      text += name.bytes + options.value
+      for lower in lowers where lower.isEmpty { throw .EINVAL }
     }
-    for lower in lowers where lower.isEmpty { throw .EINVAL }
   }
 
   /// Whether the options name layers: else the source does.
-  static func nameLayers(_ options: [UInt8]) -> Bool {
-    for option in split(options, at: UInt8(ascii: ",")) {
-      let key = option.prefix { $0 != UInt8(ascii: "=") }
-      if key.equals("lowerdir") || key.equals("lowerdir+") || key.equals("upperdir") || key.equals("workdir") {
-        return true
-      }
-    }
-    return false
-  }
-
-  /// Options that ask for what is done anyway, or change nothing of what can be seen.
-  private static func isAccepted(_ key: ArraySlice<UInt8>, _ value: [UInt8]) -> Bool {
-    let value = value[...]
-    if key.equals("volatile") { return true }
-    if key.equals("xino") { return value.equals("off") || value.equals("auto") || value.equals("on") }
-    if key.equals("redirect_dir") { return value.equals("off") || value.equals("nofollow") }
-    if key.equals("uuid") { return true }
-    return (key.equals("index") || key.equals("metacopy") || key.equals("nfs_export")) && value.equals("off")
-  }
-
-  private mutating func show(_ option: [UInt8]) {
-    if !text.isEmpty { text.append(UInt8(ascii: ",")) }
-    text.append(contentsOf: option)
+  static func nameLayers(_ given: [UInt8], _ environment: FileSystemEnvironment) -> Bool {
+    MountOptions(given, table, environment).beginAsTable()
   }
 
   /// The parts between separators that no backslash stands in front of; the backslashes stay.
-  private static func split(_ text: [UInt8], at separator: UInt8) -> [[UInt8]] {
-    var parts: [[UInt8]] = []
-    if text.isEmpty { return parts }
-    var part: [UInt8] = []
+  private static func split(_ text: ArraySlice<UInt8>, at separator: UInt8) -> [ArraySlice<UInt8>] {
+    var parts: [ArraySlice<UInt8>] = []
+    var start = text.startIndex
     var isEscaped = false
-    for byte in text {
-      if byte == separator, !isEscaped {
-        parts.append(part)
-        part = []
-        continue
+    for at in text.indices {
+      if text[at] == separator, !isEscaped {
+        parts.append(text[start..<at])
+        start = at + 1
       }
-      isEscaped = byte == UInt8(ascii: "\\") && !isEscaped
-      part.append(byte)
+      isEscaped = text[at] == UInt8(ascii: "\\") && !isEscaped
     }
-    parts.append(part)
+    parts.append(text[start...])
     return parts
   }
 
-  private static func unescaped(_ text: [UInt8]) -> [UInt8] {
+  private static func unescaped(_ text: ArraySlice<UInt8>) -> [UInt8] {
     var result: [UInt8] = []
     var isEscaped = false
     for byte in text {
@@ -111,8 +99,8 @@ extension OverlayFileSystem {
     makeUpper: @escaping (_ options: [UInt8]) throws(Errno) -> MemoryFileSystem
   ) -> FileSystemType {
     FileSystemType(name: [UInt8](("overlay" as StaticString).bytes)) { (context, name, options) throws(Errno) in
-      if OverlayOptions.nameLayers(options) {
-        return try make(environment, context, try OverlayOptions(options))
+      if OverlayOptions.nameLayers(options, environment) {
+        return try make(environment, context, try OverlayOptions(options, environment))
       }
       let lower: Dentry
       if name.first == UInt8(ascii: "/") {

@@ -15,7 +15,7 @@ public final class RamFileSystem: MemoryFileSystem {
   public static func make(
     _ environment: FileSystemEnvironment, options: [UInt8] = []
   ) throws(Errno) -> RamFileSystem {
-    let parsed = try RamFSOptions(options, totalPages: environment.frames.totalFrames)
+    let parsed = try RamFSOptions(options, environment)
     return RamFileSystem(environment, parsed)
   }
 
@@ -54,8 +54,9 @@ public final class RamFileSystem: MemoryFileSystem {
   private var shown: RamFSOptions?
 
   /// Takes new limits; mode and owner are only looked at when the file system is made.
-  override public func reconfigure(_ options: [UInt8]) throws(Errno) {
-    let new = try RamFSOptions(options, totalPages: environment.frames.totalFrames)
+  override public func reconfigure(_ options: [UInt8], isBusy: Bool) throws(Errno) {
+    let new = try RamFSOptions(options, environment)
+    if isBusy { throw .EBUSY }
     // There must be a limit already, and what is used must fit.
     if let pages = new.pageLimit, pages != .max, quota.limit == .max || pages < quota.used { throw .EINVAL }
     if let inodes = new.inodeLimit, inodes != .max, inodeLimit == .max || inodes < inodeCount { throw .EINVAL }

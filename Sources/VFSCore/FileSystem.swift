@@ -27,6 +27,8 @@ open class FileSystem {
   public final var isReadOnly = false
   /// Nothing can be written to it, whatever is asked for.
   open var isAlwaysReadOnly: Bool { false }
+  /// Inodes that have lost their last name, or never had one, and are still used.
+  final var namelessCount = 0
   /// Mounts of it that there are, also those that are in no tree any more and still used.
   final var mountCount = 0
   /// Mount options of this file system's own, as /proc/mounts shows them after the generic ones: `size=4096k`.
@@ -66,8 +68,11 @@ open class FileSystem {
 
   /// Takes new options. See mount(2), MS_REMOUNT.
   ///
-  /// - Throws: `EINVAL` when they cannot be changed so; nothing has changed then.
-  open func reconfigure(_ options: [UInt8]) throws(Errno) {}
+  /// - Parameter isBusy: It cannot be changed, whatever the options are.
+  /// - Throws: `EINVAL` when they cannot be changed so, `EBUSY`; nothing has changed then.
+  open func reconfigure(_ options: [UInt8], isBusy: Bool) throws(Errno) {
+    if isBusy { throw .EBUSY }
+  }
 
   /// A number that no inode of this file system had before.
   public final func makeInodeNumber() -> UInt64 {

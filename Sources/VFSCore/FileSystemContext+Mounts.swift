@@ -37,12 +37,16 @@ extension FileSystemContext {
     }
     guard let type else { throw .EINVAL }
     guard let kind = namespace.fileSystemType(type) else { throw .ENODEV }
+    // Before a session with a server begins.
+    try checkMountPoint(place)
+    guard place.inode.isDirectory else { throw .ENOTDIR }
     let fileSystem = try kind.make(self, source ?? [], options)
     var own = StatfsFlags(flags)
     if fileSystem.isAlwaysReadOnly { own.insert(.ST_RDONLY) }
     // One that is mounted elsewhere already stays there what it is.
     if fileSystem.mountCount == 0 { fileSystem.isReadOnly = own.contains(.ST_RDONLY) }
     let mount = namespace.makeMount(fileSystem, root: fileSystem.root, source: source ?? [], flags: own)
+    // That may have slept.
     try checkMountPoint(place)
     if place.isMountRoot, place.mount.fileSystem === fileSystem { throw .EBUSY }
     try namespace.attach([mount], at: place)
@@ -77,15 +81,16 @@ extension FileSystemContext {
       return
     }
     if fileSystem.isAlwaysReadOnly, !isReadOnly { throw .EROFS }
-    if isReadOnly { try checkWriters(fileSystem) }
-    try fileSystem.reconfigure(options)
+    try fileSystem.reconfigure(options, isBusy: isReadOnly && !fileSystem.isReadOnly && hasWriters(fileSystem))
     if isReadOnly { try fileSystem.synchronize() }
     fileSystem.isReadOnly = isReadOnly
     mount.flags = new
   }
 
-  private func checkWriters(_ fileSystem: FileSystem) throws(Errno) {
-    for mount in namespace.mounts where mount.fileSystem === fileSystem && mount.writerCount > 0 { throw .EBUSY }
+  /// Whether a file is open for writing, or goes when it is closed.
+  private func hasWriters(_ fileSystem: FileSystem) -> Bool {
+    fileSystem.namelessCount > 0
+      || namespace.mounts.contains { $0.fileSystem === fileSystem && $0.writerCount > 0 }
   }
 
   /// A directory to mount on: the one of this path, or one that is made there. Where the file system is not the
@@ -119,7 +124,7 @@ extension FileSystemContext {
       if !flags.contains(.MNT_DETACH) {
         // Linux's way of taking away what cannot be: nothing is written to it any more.
         if mount.fileSystem.isReadOnly { return }
-        try checkWriters(mount.fileSystem)
+        if hasWriters(mount.fileSystem) { throw .EBUSY }
         try mount.fileSystem.synchronize()
         mount.fileSystem.isReadOnly = true
         return

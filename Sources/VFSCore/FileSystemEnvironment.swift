@@ -12,6 +12,8 @@ public final class FileSystemEnvironment {
   /// What of all files is not in its store yet.
   public let dirtyPages: DirtyPages
   private var nextMinor: UInt32 = 1
+  /// The option of mount(2) that was last found to be wrong.
+  public var rejectedOption: [UInt8] = []
 
   public init(frames: FrameAllocator, clock: Clock) {
     self.frames = frames

@@ -32,7 +32,9 @@ open class Inode {
   public final var mode: FileMode
   public final var uid: UInt32
   public final var gid: UInt32
-  public final var linkCount: UInt32
+  public final var linkCount: UInt32 {
+    didSet { if (linkCount == 0) != (oldValue == 0) { fileSystem.namelessCount += linkCount == 0 ? 1 : -1 } }
+  }
   /// Times in nanoseconds since 1970.
   public final var accessTime: Int64
   public final var modificationTime: Int64
@@ -77,6 +79,10 @@ open class Inode {
     birthTime = now
   }
 
+  deinit {
+    if linkCount == 0 { fileSystem.namelessCount -= 1 }
+  }
+
   // MARK: Attributes
 
   @inline(__always)
@@ -101,7 +107,7 @@ open class Inode {
     var result = Stat()
     result.st_dev = fileSystem.device.encoded
     result.st_ino = number
-    result.st_nlink = UInt64(linkCount)
+    result.st_nlink = UInt64(isStale ? shownLinkCount : linkCount)
     result.st_mode = mode
     result.st_uid = uid
     result.st_gid = gid
@@ -128,7 +134,7 @@ open class Inode {
     result.stx_blksize = UInt32(truncatingIfNeeded: plain.st_blksize)
     result.stx_attributes_mask = [.STATX_ATTR_MOUNT_ROOT]
     if isMountRoot { result.stx_attributes = .STATX_ATTR_MOUNT_ROOT }
-    result.stx_nlink = linkCount
+    result.stx_nlink = UInt32(truncatingIfNeeded: plain.st_nlink)
     result.stx_uid = uid
     result.stx_gid = gid
     result.stx_mode = UInt16(truncatingIfNeeded: mode.rawValue)
@@ -197,6 +203,9 @@ open class Inode {
 
   /// Brings stored attributes up to date, as far as that is possible. Blocks.
   open func refresh() {}
+
+  /// The links that stat(2) tells of where the attributes are stale.
+  open var shownLinkCount: UInt32 { linkCount }
 
   // MARK: Operations on a directory
 

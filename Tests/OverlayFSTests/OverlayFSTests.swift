@@ -159,7 +159,7 @@ struct TestOverlay {
     ("lowerdir=/a\\,b,xino=auto,volatile", ["/a,b"]),
   ])
   func options(text: String, lowers: [String]) throws {
-    let options = try OverlayOptions(Array(text.utf8))
+    let options = try OverlayOptions(Array(text.utf8), TestMachine().environment)
     #expect(options.lowers == lowers.map { Array($0.utf8) })
   }
 
@@ -169,7 +169,7 @@ struct TestOverlay {
   func wrongOptions(text: String) {
     let isRejected: Bool
     do throws(Errno) {
-      isRejected = try OverlayOptions(Array(text.utf8)).lowers.isEmpty
+      isRejected = try OverlayOptions(Array(text.utf8), TestMachine().environment).lowers.isEmpty
     } catch {
       isRejected = error == .EINVAL
     }

@@ -43,14 +43,25 @@ import VFSCore
   }
 
   @Test(arguments: [
-    "size", "size=", "size=x", "size=1kk", "size=101%", "size=99999999999999999999", "size=9999999999999g", "mode=8",
-    "mode=77777", "uid=-1", "uid=4294967296", "unknown=1", "size=1,,bad",
+    "size", "size=", "size=x", "size=1kk", "size=1%%", "size=99999999999999999999", "size=9999999999999g", "mode=8",
+    "mode=0x1", "nr_inodes=5%", "uid=1k", "uid=-1", "inode64=1", "uid=4294967296", "unknown=1", "size=1,,bad",
   ])
   func wrongOptions(options: String) {
     #expect(throws: Errno.EINVAL) { try make(options) }
   }
 
-  @Test(arguments: [("size=50%", 2048), ("size=1m", 256), ("size=1", 1), ("nr_blocks=9", 9)])
+  @Test func aWrongOptionIsNamed() throws {
+    #expect(throws: Errno.EINVAL) { try make("size=1m,mode=9,uid=0") }
+    #expect(machine.environment.rejectedOption == Array("mode=9".utf8))
+    _ = try make("size=1m,mode=7")
+    #expect(machine.environment.rejectedOption == [])
+  }
+
+  // Linux takes more than there is, more bits than a mode has, and numbers as C writes them.
+  @Test(arguments: [
+    ("size=50%", 2048), ("size=150%", 6144), ("size=1m", 256), ("size=1", 1), ("size=0x2000", 2), ("nr_blocks=9", 9),
+    ("nr_blocks=1k,inode64,mode=77777", 1024), ("size=0%", .max), ("size=0", .max),
+  ])
   func sizes(options: String, pages: Int) throws {
     let machine = TestMachine(megabytes: 16)
     let fileSystem = try RamFileSystem.make(machine.environment, options: Array(options.utf8))

@@ -1,5 +1,5 @@
 /// Integers as the command line writes them.
-enum ParameterInteger {
+public enum ParameterInteger {
   enum Result<Value> {
     case value(Value)
     case malformed
@@ -7,10 +7,10 @@ enum ParameterInteger {
   }
 
   /// Reads digits with the prefixes of strtoull(3) in base 0: none for decimal, `0` for octal, `0x` for hexadecimal.
-  static func parseUnsigned(_ text: ArraySlice<UInt8>) -> Result<UInt64> {
+  static func parseUnsigned(_ text: ArraySlice<UInt8>, isOctal: Bool = false) -> Result<UInt64> {
     var digits = text
-    var base: UInt64 = 10
-    if digits.first == UInt8(ascii: "0"), digits.count > 1 {
+    var base: UInt64 = isOctal ? 8 : 10
+    if !isOctal, digits.first == UInt8(ascii: "0"), digits.count > 1 {
       digits = digits.dropFirst()
       base = 8
       if let marker = digits.first, marker | 0x20 == UInt8(ascii: "x") {
@@ -69,6 +69,12 @@ enum ParameterInteger {
     case .malformed: return .malformed
     case .outOfRange: return .outOfRange
     }
+  }
+
+  /// The number of ``parseUnsigned(_:)`` or, with a unit, of ``parseSize(_:)``; nil for what is none or too large.
+  public static func number(_ text: ArraySlice<UInt8>, takesUnit: Bool, isOctal: Bool = false) -> UInt64? {
+    if case .value(let value) = takesUnit ? parseSize(text) : parseUnsigned(text, isOctal: isOctal) { return value }
+    return nil
   }
 
   /// The decimal digits of `value`.

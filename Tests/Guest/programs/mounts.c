@@ -270,6 +270,7 @@ static void flags(void) {
   CHECK(mount(NULL, "f", NULL, MS_REMOUNT | MS_BIND, NULL) == 0);
   put("f/written", "again");
 
+  char name[64];
   // Not while somebody writes.
   fd = open("e/written", O_WRONLY);
   CHECK(mount(NULL, "f", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) == 0);
@@ -286,6 +287,35 @@ static void flags(void) {
   CHECK(statfs("e", &s) == 0 && (s.f_flags & MS_RDONLY));
   CHECK(mount(NULL, "e", NULL, MS_REMOUNT, NULL) == 0);
   mounts("written again");
+  // Nor while something is still to be removed, which is when nobody has it open any more.
+  fd = open("e/removed", O_CREAT | O_RDONLY, 0644);
+  CHECK(unlink("e/removed") == 0);
+  CHECK_ERRNO(mount(NULL, "e", NULL, MS_REMOUNT | MS_RDONLY, NULL), EBUSY);
+  CHECK_ERRNO(mount(NULL, "e", NULL, MS_REMOUNT | MS_RDONLY, "nonsense"), EINVAL);
+  CHECK(mount(NULL, "e", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) == 0);
+  close(fd);
+  CHECK(mount(NULL, "e", NULL, MS_REMOUNT | MS_RDONLY, NULL) == 0);
+  CHECK(mount(NULL, "e", NULL, MS_REMOUNT, NULL) == 0);
+  CHECK(mkdir("e/removed", 0755) == 0);
+  fd = open("e/removed", O_PATH);
+  CHECK(rmdir("e/removed") == 0);
+  CHECK_ERRNO(mount(NULL, "e", NULL, MS_REMOUNT | MS_RDONLY, NULL), EBUSY);
+  close(fd);
+  int writer = open("e", O_TMPFILE | O_RDWR, 0644);
+  snprintf(name, sizeof name, "/proc/self/fd/%d", writer);
+  fd = open(name, O_RDONLY);
+  close(writer);
+  CHECK_ERRNO(mount(NULL, "e", NULL, MS_REMOUNT | MS_RDONLY, NULL), EBUSY);
+  snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+  CHECK(linkat(AT_FDCWD, name, AT_FDCWD, "e/named", AT_SYMLINK_FOLLOW) == 0);
+  CHECK(mount(NULL, "e", NULL, MS_REMOUNT | MS_RDONLY, NULL) == 0);
+  CHECK(mount(NULL, "e", NULL, MS_REMOUNT, NULL) == 0);
+  CHECK(rename("e/written", "e/named") == 0);
+  CHECK_ERRNO(mount(NULL, "e", NULL, MS_REMOUNT | MS_RDONLY, NULL), EBUSY);
+  close(fd);
+  CHECK(mount(NULL, "e", NULL, MS_REMOUNT | MS_RDONLY, NULL) == 0);
+  CHECK(mount(NULL, "e", NULL, MS_REMOUNT, NULL) == 0);
+  CHECK(rename("e/named", "e/written") == 0);
   put("e/written", "again");
   CHECK_ERRNO(open("f/written", O_WRONLY), EROFS);
   CHECK(umount2("f", 0) == 0);
