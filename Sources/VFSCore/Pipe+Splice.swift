@@ -5,50 +5,16 @@ internal import Platform
 // Copies from and to pipes inside the kernel: splice(2), tee(2), vmsplice(2).
 
 extension Pipe {
-  /// Waits for bytes to read.
-  ///
-  /// - Returns: False when there are none and no writer.
-  /// - Throws: `EAGAIN`, `ERESTARTSYS`.
-  fileprivate func waitForBytes(_ wait: Bool) throws(Errno) -> Bool {
-    while count == 0 {
-      if writers == 0 { return false }
-      if !wait { throw .EAGAIN }
-      if waitQueue.sleep() == .interrupted { throw .ERESTARTSYS }
-    }
-    return true
-  }
-
   /// Waits for room to write.
   ///
   /// - Throws: `EPIPE`, `EAGAIN`, `ERESTARTSYS`.
   fileprivate func waitForRoom(_ wait: Bool) throws(Errno) {
     while true {
       if readers == 0 { throw .EPIPE }
-      if room > 0 { return }
+      if freeSlots > 0 { return }
       if !wait { throw .EAGAIN }
       if waitQueue.sleep() == .interrupted { throw .ERESTARTSYS }
     }
-  }
-
-  /// The kernel's address of the byte `offset` after the first, and how many follow it in its page.
-  private func bytes(after offset: Int) -> (address: UInt, count: Int) {
-    let position = readTotal &+ UInt64(offset)
-    let inPage = UInt(truncatingIfNeeded: position & 4095)
-    let frame = PageFrame(number: slots[Int(truncatingIfNeeded: position >> 12) & (slots.count - 1)])
-    return (AddressLayout.kernelBase &+ frame.physical &+ inPage, min(pageSize - Int(inPage), count - offset))
-  }
-
-  /// Takes the first bytes out. The lock is held.
-  private func discard(_ wanted: Int) {
-    var left = wanted
-    while left > 0 {
-      let piece = min(left, pageSize - Int(readTotal & 4095))
-      let slot = Int(truncatingIfNeeded: readTotal >> 12) & (slots.count - 1)
-      readTotal &+= UInt64(piece)
-      left -= piece
-      if readTotal & 4095 == 0 || count == 0 { drain(slot) }
-    }
-    if wanted > 0 { waitQueue.wakeAll() }
   }
 
   /// Writes bytes to a file and takes those out that were written; the pipe stays locked, as in Linux.
@@ -58,15 +24,16 @@ extension Pipe {
     while try waitForBytes(wait) {
       lock.lock()
       defer { lock.unlock() }
-      if count == 0 { continue }
+      if usedSlots == 0 { continue }
       var total = 0
-      while total < limit, count > 0 {
-        let piece = bytes(after: 0)
-        let wanted = min(piece.count, limit - total)
+      defer { if total > 0 { waitQueue.wakeAll() } }
+      while total < limit, usedSlots > 0 {
+        let slot = slot(0)
+        let wanted = min(Int(slot.count), limit - total)
         do throws(Errno) {
-          var reader = UserReader(kernel: piece.address, count: wanted)
+          var reader = UserReader(kernel: slot.address, count: wanted)
           let written = try target.write(from: &reader, at: position.map { $0 &+ Int64(total) })
-          discard(written)
+          consume(written)
           total += written
           if written < wanted { break }
         } catch {
@@ -77,6 +44,40 @@ extension Pipe {
       return total
     }
     return 0
+  }
+
+  /// Reads pages of a file, each into a slot of its own; `position` moves by what was read. The pipe stays locked, as in
+  /// Linux.
+  fileprivate func fill(
+    from source: OpenFile, _ position: inout Int64, _ limit: Int, wait: Bool
+  ) throws(Errno) -> Int {
+    while true {
+      try waitForRoom(wait)
+      lock.lock()
+      defer { lock.unlock() }
+      if freeSlots == 0 { continue }
+      var total = 0
+      defer { if total > 0 { waitQueue.wakeAll() } }
+      while total < limit, freeSlots > 0 {
+        let wanted = min(pageSize - Int(position & Int64(pageSize - 1)), limit - total)
+        let frame = try takeFrame()
+        var slot = Slot(frame: frame.number)
+        do throws(Errno) {
+          var writer = UserWriter(kernel: slot.address, count: wanted)
+          slot.count = UInt16(try source.read(into: &writer, at: position))
+        } catch {
+          give(frame)
+          if total == 0 { throw error }
+          return total
+        }
+        let read = Int(slot.count)
+        if read == 0 { give(frame) } else { append(slot) }
+        position &+= Int64(read)
+        total += read
+        if read < wanted { break }
+      }
+      return total
+    }
   }
 
   /// Copies or moves bytes to another pipe: what is there and fits, after a wait for the first.
@@ -93,21 +94,30 @@ extension Pipe {
         second.lock.unlock()
         first.lock.unlock()
       }
-      if count == 0 || other.room == 0 { continue }
+      if usedSlots == 0 || other.freeSlots == 0 { continue }
       var total = 0
-      while total < limit, total < count, other.room > 0 {
-        let piece = bytes(after: total)
-        var reader = UserReader(kernel: piece.address, count: min(piece.count, limit - total))
-        do throws(Errno) { try other.fill(from: &reader, &total, 1) } catch {
-          if total == 0 { throw error }
-          break
-        }
+      var position = 0
+      while total < limit, position < usedSlots, other.freeSlots > 0 {
+        var slot = slot(position)
+        let piece = min(Int(slot.count), limit - total)
+        // Both have the frame, if only for a moment; what stays there takes no more here.
+        frames.retain(PageFrame(number: slot.frame))
+        if !takes || piece < slot.count { slot.takesMore = false }
+        slot.count = UInt16(piece)
+        other.append(slot)
+        if takes { consume(piece) } else { position += 1 }
+        total += piece
       }
-      if takes { discard(total) }
-      if total > 0 { other.waitQueue.wakeAll() }
+      if takes { waitQueue.wakeAll() }
+      other.waitQueue.wakeAll()
       return total
     }
   }
+}
+
+extension Pipe.Slot {
+  /// The kernel's address of the first byte.
+  fileprivate var address: UInt { AddressLayout.kernelBase &+ PageFrame(number: frame).physical &+ UInt(start) }
 }
 
 extension OpenFile {
@@ -130,11 +140,12 @@ extension OpenFile {
       return try pipe.drain(to: target, at: targetPosition, count, wait: wait)
     }
     guard let pipe = target.ownPipe else { throw .EINVAL }
-    try pipe.waitForRoom(wait)
+    if position == nil, !inode.isRegularFile {
+      try pipe.waitForRoom(wait)
+      return try moveStream(to: target, count)
+    }
     var start = position ?? offset
-    let limit = min(count, pipe.room)
-    if position == nil, !inode.isRegularFile { return try moveStream(to: target, limit) }
-    let copied = try copy(to: target, from: &start, at: nil, count: limit)
+    let copied = target.didWrite(didRead(try pipe.fill(from: self, &start, count, wait: wait)))
     if position == nil { offset = start }
     return copied
   }
@@ -166,7 +177,7 @@ extension OpenFile {
     guard let pipe = ownPipe else { throw .EBADF }
     if reader.remaining == 0 { return 0 }
     try pipe.waitForRoom(wait)
-    reader.limit(to: pipe.room)
+    reader.limit(to: pipe.freeSlots * pageSize)
     return try pipe.write(from: &reader, wait: wait)
   }
 

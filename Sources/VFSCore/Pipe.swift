@@ -3,20 +3,32 @@ public import LinuxABI
 internal import Support
 
 /// The buffer behind pipe(2) and FIFOs: a ring of page frames that are there only while they hold bytes.
+///
+/// As in Linux its capacity is one of frames: a write begins a new one, unless what it has beyond whole pages fits behind
+/// the bytes of the last.
 public final class Pipe {
   /// What a new pipe holds, and the most that F_SETPIPE_SZ gives the unprivileged.
   public static var defaultCapacity: Int { 65536 }
   public static var maximumCapacity: Int { 1 << 20 }
-  /// Writes up to this size are not mixed with others'.
-  public static var atomicSize: Int { 4096 }
+
+  /// Bytes in a frame.
+  struct Slot {
+    var frame: UInt32 = 0
+    var start: UInt16 = 0
+    var count: UInt16 = 0
+    /// A write may put more bytes behind these.
+    var takesMore = false
+    /// A read ends with it, and takes all of it. See O_DIRECT of pipe(2).
+    var isPacket = false
+  }
 
   let frames: FrameAllocator
-  /// Frame numbers by slot, 0 where there is none. A power of two of slots, and twice as many as the capacity takes: a
-  /// full pipe that begins within a page ends within another, which must have a frame of its own.
-  var slots = [UInt32](repeating: 0, count: 2 * defaultCapacity / pageSize)
-  /// Bytes ever read and written; their difference is what the pipe holds.
-  var readTotal: UInt64 = 0
-  var writeTotal: UInt64 = 0
+  /// A power of two; those from `tail` to `head`, modulo their number, have bytes.
+  private var slots = [Slot](repeating: Slot(), count: defaultCapacity / pageSize)
+  private var head = 0
+  private var tail = 0
+  /// Bytes to be read.
+  public private(set) var count = 0
   /// A drained frame kept for the next write.
   private var spare: UInt32 = 0
   let lock = SleepLock()
@@ -32,69 +44,123 @@ public final class Pipe {
   public init(frames: FrameAllocator) { self.frames = frames }
 
   deinit {
-    for slot in slots where slot != 0 { frames.release(PageFrame(number: slot)) }
+    for slot in slots where slot.frame != 0 { frames.release(PageFrame(number: slot.frame)) }
     if spare != 0 { frames.release(PageFrame(number: spare)) }
   }
 
-  /// Bytes to be read.
   @inline(__always)
-  public var count: Int { Int(writeTotal &- readTotal) }
+  public var capacity: Int { slots.count * pageSize }
+  /// Slots with bytes, and slots without.
   @inline(__always)
-  public var capacity: Int { slots.count / 2 * pageSize }
+  var usedSlots: Int { head - tail }
   @inline(__always)
-  var room: Int { capacity - count }
+  var freeSlots: Int { slots.count - usedSlots }
 
   var readiness: (read: PollEvents, write: PollEvents) {
-    var read: PollEvents = count > 0 ? [.POLLIN, .POLLRDNORM] : []
+    var read: PollEvents = usedSlots > 0 ? [.POLLIN, .POLLRDNORM] : []
     if writers == 0 { read.insert(.POLLHUP) }
-    var write: PollEvents = room >= Self.atomicSize ? [.POLLOUT, .POLLWRNORM] : []
+    var write: PollEvents = freeSlots > 0 ? [.POLLOUT, .POLLWRNORM] : []
     if readers == 0 { write.insert(.POLLERR) }
     return (read, write)
+  }
+
+  // MARK: Slots
+
+  /// The slot of the `position`th from the first with bytes.
+  @inline(__always)
+  func slot(_ position: Int) -> Slot { slots[(tail + position) & (slots.count - 1)] }
+
+  /// A frame for a new slot.
+  ///
+  /// - Throws: `ENOMEM`.
+  func takeFrame() throws(Errno) -> PageFrame {
+    if spare == 0 { return try frames.allocate(.user) }
+    defer { spare = 0 }
+    return PageFrame(number: spare)
+  }
+
+  /// Gives a frame back, which another pipe may have too.
+  func give(_ frame: PageFrame) {
+    if spare == 0, !frames.isShared(frame) { spare = frame.number } else { frames.release(frame) }
+  }
+
+  /// Adds bytes behind the others. There is a free slot.
+  func append(_ slot: Slot) {
+    slots[head & (slots.count - 1)] = slot
+    head += 1
+    count += Int(slot.count)
+  }
+
+  /// Takes the first slot out, with its frame.
+  func removeFirst() {
+    let at = tail & (slots.count - 1)
+    count -= Int(slots[at].count)
+    slots[at] = Slot()
+    tail += 1
+  }
+
+  /// Takes bytes out of the first slot, which has as many.
+  func consume(_ bytes: Int) {
+    let at = tail & (slots.count - 1)
+    if bytes < Int(slots[at].count) {
+      slots[at].start += UInt16(bytes)
+      slots[at].count -= UInt16(bytes)
+      count -= bytes
+    } else {
+      give(PageFrame(number: slots[at].frame))
+      removeFirst()
+    }
+  }
+
+  /// The slot that takes what a write has beyond whole pages.
+  private func lastSlot(for bytes: Int) -> Int? {
+    let excess = bytes & (pageSize - 1)
+    if excess == 0 || usedSlots == 0 { return nil }
+    let at = (head - 1) & (slots.count - 1)
+    return slots[at].takesMore && Int(slots[at].start) + Int(slots[at].count) + excess <= pageSize ? at : nil
+  }
+
+  // MARK: Reading and writing
+
+  /// Waits for bytes to read.
+  ///
+  /// - Returns: False when there are none and no writer.
+  /// - Throws: `EAGAIN`, `ERESTARTSYS`.
+  func waitForBytes(_ wait: Bool) throws(Errno) -> Bool {
+    while usedSlots == 0 {
+      if writers == 0 { return false }
+      if !wait { throw .EAGAIN }
+      if waitQueue.sleep() == .interrupted { throw .ERESTARTSYS }
+    }
+    return true
   }
 
   /// - Throws: `EAGAIN`, `ERESTARTSYS`, `EFAULT`.
   func read(into writer: inout UserWriter, wait: Bool) throws(Errno) -> Int {
     if writer.remaining == 0 { return 0 }
-    while true {
-      while count == 0 {
-        if writers == 0 { return 0 }
-        if !wait { throw .EAGAIN }
-        if waitQueue.sleep() == .interrupted { throw .ERESTARTSYS }
-      }
+    while try waitForBytes(wait) {
       lock.lock()
       defer { lock.unlock() }
-      if count == 0 { continue }
+      if usedSlots == 0 { continue }
       var total = 0
       defer { if total > 0 { waitQueue.wakeAll() } }
-      while writer.remaining > 0, count > 0 {
-        let inPage = UInt(readTotal & 4095)
-        let wanted = min(writer.remaining, count, pageSize - Int(inPage))
-        let slot = Int(truncatingIfNeeded: readTotal >> 12) & (slots.count - 1)
-        let done = try writer.write(physical: PageFrame(number: slots[slot]).physical &+ inPage, count: wanted)
+      while writer.remaining > 0, usedSlots > 0 {
+        let slot = slot(0)
+        let wanted = min(writer.remaining, Int(slot.count))
+        let done = try writer.write(
+          physical: PageFrame(number: slot.frame).physical &+ UInt(slot.start), count: wanted)
         total += done
-        readTotal &+= UInt64(done)
-        if readTotal & 4095 == 0 || count == 0, done > 0 { drain(slot) }
-        if done < wanted { break }
+        consume(slot.isPacket ? Int(slot.count) : done)
+        if done < wanted || slot.isPacket { break }
       }
       return total
     }
-  }
-
-  /// Gives back the frame of a slot whose bytes are read.
-  func drain(_ slot: Int) {
-    if count == 0 {
-      // Start at the beginning of a page again, so that the next write fits one.
-      readTotal = (readTotal &+ 4095) & ~4095
-      writeTotal = readTotal
-    }
-    if spare == 0 { spare = slots[slot] } else { frames.release(PageFrame(number: slots[slot])) }
-    slots[slot] = 0
+    return 0
   }
 
   /// - Throws: `EPIPE`, `EAGAIN`, `ERESTARTSYS`, `EFAULT`, `ENOMEM`.
-  func write(from reader: inout UserReader, wait: Bool) throws(Errno) -> Int {
+  func write(from reader: inout UserReader, isPacket: Bool = false, wait: Bool) throws(Errno) -> Int {
     if reader.remaining == 0 { return 0 }
-    let needed = reader.remaining <= Self.atomicSize ? reader.remaining : 1
     var total = 0
     while true {
       while true {
@@ -102,7 +168,7 @@ public final class Pipe {
           if total > 0 { return total }
           throw .EPIPE
         }
-        if room >= needed || total > 0 && room > 0 { break }
+        if freeSlots > 0 || total == 0 && lastSlot(for: reader.remaining) != nil { break }
         if !wait {
           if total > 0 { return total }
           throw .EAGAIN
@@ -114,7 +180,7 @@ public final class Pipe {
       }
       lock.lock()
       let before = total
-      do throws(Errno) { try fill(from: &reader, &total, needed) } catch {
+      do throws(Errno) { try fill(from: &reader, &total, isPacket) } catch {
         lock.unlock()
         if total > before { waitQueue.wakeAll() }
         if total > 0 { return total }
@@ -127,22 +193,24 @@ public final class Pipe {
   }
 
   /// Copies what fits. The lock is held.
-  func fill(from reader: inout UserReader, _ total: inout Int, _ needed: Int) throws(Errno) {
-    if total == 0, room < needed { return }
-    while reader.remaining > 0, room > 0 {
-      let inPage = UInt(writeTotal & 4095)
-      let slot = Int(truncatingIfNeeded: writeTotal >> 12) & (slots.count - 1)
-      let wanted = min(reader.remaining, room, pageSize - Int(inPage))
-      if slots[slot] == 0 {
-        if spare != 0 {
-          slots[slot] = spare
-          spare = 0
-        } else {
-          slots[slot] = try frames.allocate(.user).number
-        }
+  private func fill(from reader: inout UserReader, _ total: inout Int, _ isPacket: Bool) throws(Errno) {
+    if total == 0, let at = lastSlot(for: reader.remaining) {
+      let wanted = reader.remaining & (pageSize - 1)
+      let end = UInt(slots[at].start + slots[at].count)
+      total = try reader.read(physical: PageFrame(number: slots[at].frame).physical &+ end, count: wanted)
+      slots[at].count += UInt16(total)
+      count += total
+      if total < wanted { return }
+    }
+    while reader.remaining > 0, freeSlots > 0 {
+      let frame = try takeFrame()
+      let wanted = min(reader.remaining, pageSize)
+      let done: Int
+      do throws(Errno) { done = try reader.read(physical: frame.physical, count: wanted) } catch {
+        give(frame)
+        throw error
       }
-      let done = try reader.read(physical: PageFrame(number: slots[slot]).physical &+ inPage, count: wanted)
-      writeTotal &+= UInt64(done)
+      append(Slot(frame: frame.number, count: UInt16(done), takesMore: !isPacket, isPacket: isPacket))
       total += done
       if done < wanted { return }
     }
@@ -158,20 +226,12 @@ public final class Pipe {
     while wanted * pageSize < bytes { wanted *= 2 }
     lock.lock()
     defer { lock.unlock() }
-    // Slots are taken modulo their number: those in use move to where the new number puts them.
-    let firstPage = readTotal >> 12
-    let pages = count == 0 ? 0 : Int(((writeTotal &- 1) >> 12) &- firstPage) + 1
-    guard count <= wanted * pageSize else { throw .EBUSY }
-    let size = 2 * wanted
-    var new = [UInt32](repeating: 0, count: size)
-    for index in 0..<pages {
-      let page = firstPage &+ UInt64(index)
-      let old = Int(truncatingIfNeeded: page) & (slots.count - 1)
-      new[Int(truncatingIfNeeded: page) & (size - 1)] = slots[old]
-      slots[old] = 0
-    }
-    for slot in slots where slot != 0 { frames.release(PageFrame(number: slot)) }
+    let used = usedSlots
+    if used > wanted { throw .EBUSY }
+    var new = [Slot](repeating: Slot(), count: wanted)
+    for position in 0..<used { new[position] = slot(position) }
     slots = new
+    (tail, head) = (0, used)
     waitQueue.wakeAll()
   }
 }
@@ -238,12 +298,17 @@ public final class FIFOFile: OpenFile {
   override public func read(into writer: inout UserWriter, at position: Int64?) throws(Errno) -> Int {
     if position != nil { throw .ESPIPE }
     guard isReadable else { throw .EBADF }
-    return try pipe.read(into: &writer, wait: !isNonBlocking)
+    let count = try pipe.read(into: &writer, wait: !isNonBlocking)
+    if count > 0, !flags.contains(.O_NOATIME), !path.mount.isAnonymous { inode.didAccess(on: path.mount) }
+    return count
   }
   override public func write(from reader: inout UserReader, at position: Int64?) throws(Errno) -> Int {
     if position != nil { throw .ESPIPE }
     guard isWritable else { throw .EBADF }
-    return try pipe.write(from: &reader, wait: !isNonBlocking)
+    let count = try pipe.write(from: &reader, isPacket: flags.contains(.O_DIRECT), wait: !isNonBlocking)
+    // What has no path keeps the time of its beginning, and overlays do not hear of it.
+    if count > 0, !path.mount.isAnonymous, inode.fileSystem.childPolicy == .complete { inode.didModify() }
+    return count
   }
 
   override public var readiness: PollEvents {

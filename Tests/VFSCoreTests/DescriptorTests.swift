@@ -114,15 +114,18 @@ import Testing
     #expect(throws: Errno.EAGAIN) { try write.write([1]) }
     #expect(!write.readiness.contains(.POLLOUT))
     #expect(try read.read(4000).count == 4000)
-    // A small write goes in whole or not at all; a large one in part.
-    #expect(throws: Errno.EAGAIN) { try write.write([UInt8](repeating: 2, count: 4001)) }
-    #expect(try write.write([UInt8](repeating: 2, count: 5000)) == 4000)
+    // There is room when a frame has become free. A small write goes in whole or not at all; a large one in part.
+    #expect(throws: Errno.EAGAIN) { try write.write([UInt8](repeating: 2, count: 100)) }
+    #expect(try read.read(96).count == 96)
+    #expect(try write.write([UInt8](repeating: 2, count: 4000)) == 4000)
+    #expect(throws: Errno.EAGAIN) { try write.write([UInt8](repeating: 2, count: 97)) }
+    #expect(try write.write([UInt8](repeating: 2, count: 4096 + 96)) == 96)
     #expect(write.pipeCapacity == 65536)
     #expect(throws: Errno.EBUSY) { try write.setPipeCapacity(4096) }
     #expect(try write.setPipeCapacity(100_000) == 131072)
     #expect(try write.write([UInt8](repeating: 3, count: 100_000)) == 65536)
     #expect(
-      try read.read(200_000) == [UInt8](repeating: 1, count: 61536) + [UInt8](repeating: 2, count: 4000)
+      try read.read(200_000) == [UInt8](repeating: 1, count: 61440) + [UInt8](repeating: 2, count: 4096)
         + [UInt8](repeating: 3, count: 65536))
     #expect(try write.setPipeCapacity(1) == 4096)
     #expect(try write.setPipeCapacity(0) == 4096)
