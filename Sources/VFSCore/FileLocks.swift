@@ -191,7 +191,7 @@ extension OpenFile {
   ) throws(Errno) {
     guard let type = RecordLockType(rawValue: request.l_type) else { throw .EINVAL }
     let isOfDescription = command == .F_OFD_GETLK || command == .F_OFD_SETLK || command == .F_OFD_SETLKW
-    if isOfDescription, request.l_pid != 0 { throw .EINVAL }
+    if isOfDescription ? request.l_pid != 0 : command == .F_GETLK && type == .F_UNLCK { throw .EINVAL }
     let origin: Int64
     switch SeekWhence(rawValue: UInt32(truncatingIfNeeded: request.l_whence)) {
     case .SEEK_SET: origin = 0
@@ -218,7 +218,6 @@ extension OpenFile {
     let locks = inodeLocks()
     switch command {
     case .F_GETLK, .F_OFD_GETLK:
-      if type == .F_UNLCK, !isOfDescription { throw .EINVAL }
       locks.test(&request, wanted, ownedOnly: type == .F_UNLCK)
       if type != .F_UNLCK, request.l_type == RecordLockType.F_UNLCK.rawValue {
         try inode.lockKeeper?.test(&request, type, start, last)

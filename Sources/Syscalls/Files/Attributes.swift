@@ -76,7 +76,7 @@ func fchownat(
   let text = try path.path()
   let fileSystem = thread.process.fileSystem
   try fileSystem.setOwner(
-    try fileSystem.resolve(text, at: try directory.base(thread, for: text), flags.value), uid: user.value,
+    try fileSystem.resolve(text, at: try directory.base(thread, for: text, flags.value), flags.value), uid: user.value,
     gid: group.value)
   return 0
 }
@@ -159,6 +159,6 @@ private func setTimes(
   }
   guard flags.isSubset(of: [.AT_SYMLINK_NOFOLLOW, .AT_EMPTY_PATH]) else { throw .EINVAL }
   let text = try path.path()
-  let base = try directory?.base(thread, for: text)
+  let base = try directory?.base(thread, for: text, flags)
   try process.fileSystem.setTimes(try process.fileSystem.resolve(text, at: base, flags), times)
 }

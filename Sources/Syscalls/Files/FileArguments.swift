@@ -178,9 +178,11 @@ struct OutPath: SyscallArgument {
 extension Descriptor {
   /// The directory that an `…at` system call starts from, nil for the working directory.
   ///
-  /// - Throws: `EBADF`.
-  func base(_ thread: Thread, for path: [UInt8]) throws(Errno) -> OpenFile? {
-    try thread.process.files.base(value, for: path)
+  /// - Throws: `EBADF`; `ENOENT` in its place for an empty path without `AT_EMPTY_PATH`, which is looked at first.
+  func base(_ thread: Thread, for path: [UInt8], _ flags: AtFlags = []) throws(Errno) -> OpenFile? {
+    do throws(Errno) { return try thread.process.files.base(value, for: path) } catch {
+      throw path.isEmpty && !flags.contains(.AT_EMPTY_PATH) ? .ENOENT : error
+    }
   }
 }
 

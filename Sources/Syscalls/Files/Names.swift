@@ -109,7 +109,7 @@ func linkat(
   let oldText = try old.path()
   let newText = try new.path()
   try thread.process.fileSystem.link(
-    oldText, at: try oldDirectory.base(thread, for: oldText), to: newText,
+    oldText, at: try oldDirectory.base(thread, for: oldText, flags.value), to: newText,
     at: try newDirectory.base(thread, for: newText), flags.value)
   return 0
 }

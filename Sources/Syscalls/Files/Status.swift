@@ -50,7 +50,7 @@ func newfstatat(
     return try fstat(thread, directory, buffer)
   }
   let text = try path.path()
-  let result = try thread.process.fileSystem.stat(text, at: try directory.base(thread, for: text), flags)
+  let result = try thread.process.fileSystem.stat(text, at: try directory.base(thread, for: text, flags), flags)
   try buffer.store(result)
   return 0
 }
@@ -64,7 +64,7 @@ func statx(
   if mask.value.contains(.STATX__RESERVED) { throw .EINVAL }
   guard !flags.value.isSuperset(of: .AT_STATX_SYNC_TYPE), flags.value.isSubset(of: known) else { throw .EINVAL }
   let text = try path.path()
-  let base = try directory.base(thread, for: text)
+  let base = try directory.base(thread, for: text, flags.value)
   try buffer.store(try thread.process.fileSystem.statx(text, at: base, flags.value))
   return 0
 }
@@ -97,10 +97,10 @@ private func access(
 ) throws(Errno) -> Int {
   guard mode.isSubset(of: [.R_OK, .W_OK, .X_OK]) else { throw .EINVAL }
   let text = try path.path()
-  let base = try directory?.base(thread, for: text)
   var at: AtFlags = []
   if flags.contains(.AT_SYMLINK_NOFOLLOW) { at.insert(.AT_SYMLINK_NOFOLLOW) }
   if flags.contains(.AT_EMPTY_PATH) { at.insert(.AT_EMPTY_PATH) }
+  let base = try directory?.base(thread, for: text, at)
   let identity = flags.contains(.AT_EACCESS) ? nil : thread.process.identity.realCredentials
   try thread.process.fileSystem.access(text, at: base, mode, at, as: identity)
   return 0
@@ -125,7 +125,7 @@ private func readLink(
 ) throws(Errno) -> Int {
   guard size > 0 else { throw .EINVAL }
   let text = try path.path()
-  let target = try thread.process.fileSystem.readLink(text, at: try directory?.base(thread, for: text))
+  let target = try thread.process.fileSystem.readLink(text, at: try directory?.base(thread, for: text, .AT_EMPTY_PATH))
   let count = min(target.count, Int(size))
   try UserMemory.store(target.rawBytes.extracting(first: count), at: buffer.address)
   return count

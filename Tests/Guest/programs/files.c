@@ -218,6 +218,11 @@ static void descriptors(void) {
   lock.l_type = F_WRLCK;
   CHECK_OK(fcntl(copy, F_GETLK, &lock));
   CHECK_EQ(lock.l_type, F_UNLCK);
+  // That this asks for nothing is seen before that there is no such place.
+  lock.l_type = F_UNLCK, lock.l_start = INT64_MAX, lock.l_len = 10;
+  CHECK_ERRNO(fcntl(copy, F_GETLK, &lock), EINVAL);
+  lock.l_type = F_WRLCK;
+  CHECK_ERRNO(fcntl(copy, F_GETLK, &lock), EOVERFLOW);
   close(copy), close(fd);
   int last = 0, opened = 0;
   while ((last = open("/dev/null", O_RDONLY)) >= 0 && opened < 5000) opened++;

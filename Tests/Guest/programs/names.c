@@ -366,6 +366,14 @@ static void attributes(void) {
   CHECK_EQ(status.st_size, 5);
   CHECK_ERRNO(fstatat(fd, "", &status, 0), ENOENT);
   CHECK_ERRNO(fstatat(fd, "x", &status, 0), ENOTDIR);
+  // The path is looked at before the descriptor.
+  CHECK_ERRNO(syscall(SYS_newfstatat, -1, "", &status, AT_SYMLINK_NOFOLLOW), ENOENT);
+  CHECK_ERRNO(syscall(SYS_newfstatat, -1, "x", &status, 0), EBADF);
+  CHECK_ERRNO(openat(-1, "", O_RDONLY), ENOENT);
+  CHECK_ERRNO(mkdirat(-1, "", 0755), ENOENT);
+  CHECK_ERRNO(readlinkat(-1, "", (char[4]){0}, 4), EBADF);
+  CHECK_ERRNO(fchownat(-1, "", 0, 0, 0), ENOENT);
+  CHECK_ERRNO(fchownat(-1, "", 0, 0, AT_EMPTY_PATH), EBADF);
   CHECK_ERRNO(fstatat(AT_FDCWD, "file", &status, 0x40000), EINVAL);
 #ifdef STATX_BASIC_STATS
   struct statx extended;
