@@ -42,7 +42,7 @@ extension AddressSpace {
         mayWrite = false
       }
       if let cache = try file.mappingCache() {
-        backing = .pages(cache, file: file, offset: offset)
+        backing = .pages(cache, file: file.mappedFile, offset: offset)
       } else if isShared {
         // /dev/zero: shared memory without a file.
         backing = .pages(PageCache(frames: frames), file: nil, offset: 0)

@@ -9,8 +9,6 @@ internal import VFSCore
 final class OverlayFile: OpenFile {
   private let file: OverlayInode
   private var real: OpenFile
-  /// The lower file, for mappings of it.
-  private var earlier: OpenFile?
 
   init(_ path: Path, _ flags: OpenFlags, _ inode: OverlayInode, _ real: OpenFile) {
     file = inode
@@ -22,10 +20,7 @@ final class OverlayFile: OpenFile {
   private func current() throws(Errno) -> OpenFile {
     if real.inode === file.real { return real }
     let copy = try file.openReal(flags)
-    if real.inode !== file.real {
-      earlier = real
-      real = copy
-    }
+    if real.inode !== file.real { real = copy }
     return real
   }
 
@@ -37,6 +32,8 @@ final class OverlayFile: OpenFile {
   override func read(into writer: inout UserWriter, at position: Int64?) throws(Errno) -> Int {
     let file = try current()
     let start = position ?? offset
+    // Nobody has accessed anything then.
+    if writer.remaining == 0, isReadable, start >= 0 { return 0 }
     let count = try file.read(into: &writer, at: start)
     if position == nil { offset = start &+ Int64(count) }
     return count
@@ -81,8 +78,22 @@ final class OverlayFile: OpenFile {
   }
 
   override func mappingCache() throws(Errno) -> PageCache? { try current().mappingCache() }
+  override var mappedFile: OpenFile { OverlayMapping(self, real) }
 
   override func closed() throws(Errno) { try real.closed() }
+}
+
+/// What a mapping of a file holds: not the description, whose locks end with its last descriptor as they do in Linux,
+/// where a mapping holds the file of the layer.
+private final class OverlayMapping: OpenFile {
+  private let real: OpenFile
+
+  init(_ file: OverlayFile, _ real: OpenFile) {
+    self.real = real
+    super.init(file.path, .O_PATH)
+  }
+
+  override func synchronize(dataOnly: Bool) throws(Errno) { try real.synchronize(dataOnly: dataOnly) }
 }
 
 /// An open directory of an overlay. What is in it is collected when it is read from the start, and stays the same until
@@ -122,6 +133,8 @@ final class OverlayListing {
     var awaitsNumber: Bool
   }
   private(set) var entries: [Entry] = []
+  /// Whether whiteouts are listed: where there is one layer only, Linux lists its directory as it is.
+  private var showsWhiteouts = false
   /// Positions in `entries`, counted from 1, by the hash of the name; only where several layers are merged.
   private var index: [UInt32] = []
 
@@ -139,7 +152,7 @@ final class OverlayListing {
     while index < entries.count {
       let entry = entries[index]
       index += 1
-      if entry.isWhiteout { continue }
+      if entry.isWhiteout, !showsWhiteouts { continue }
       if !emit(entry.name, entry.number, entry.type, Int64(index) + 2) { return }
     }
   }
@@ -148,6 +161,7 @@ final class OverlayListing {
   func add(_ directory: OverlayInode) throws(Errno) {
     let overlay = directory.overlay
     let isMerged = directory.isMerged
+    showsWhiteouts = !isMerged
     if let upper = directory.upper, let layer = overlay.upper {
       upper.forEachChild { child in
         let inode = child.inode

@@ -65,15 +65,18 @@ final class OverlayInode: Inode {
   // MARK: Attributes
 
   override func refresh() {
+    passTimesOn()
     let real = real
-    if upper != nil {
-      // What was noted here: a directory that was listed, a page that was changed through a mapping.
-      real.accessTime = max(real.accessTime, accessTime)
-      real.modificationTime = max(real.modificationTime, modificationTime)
-      real.changeTime = max(real.changeTime, changeTime)
-    }
     if real.isStale { real.refresh() }
     takeAttributes()
+  }
+
+  /// Tells the upper inode what was noted here: a directory that was listed, a page that was changed through a mapping.
+  private func passTimesOn() {
+    guard let real = upper?.inode else { return }
+    real.accessTime = max(real.accessTime, accessTime)
+    real.modificationTime = max(real.modificationTime, modificationTime)
+    real.changeTime = max(real.changeTime, changeTime)
   }
 
   /// Takes over what the real inode has.
@@ -94,10 +97,13 @@ final class OverlayInode: Inode {
   /// Changes the file in the upper layer, to which it is copied first, and takes over what it is then.
   private func change(_ body: (Inode) throws(Errno) -> Void) throws(Errno) {
     try copyUp()
+    passTimesOn()
     let real = real
     try body(real)
     takeAttributes()
   }
+
+  override var shownLinkCount: UInt32 { isMerged ? 1 : real.linkCount }
 
   override func setAttributes(_ change: AttributeChange) throws(Errno) {
     try self.change { (real) throws(Errno) in try real.setAttributes(change) }
@@ -148,6 +154,7 @@ final class OverlayInode: Inode {
 
   override func truncate(to size: Int64) throws(Errno) {
     try copyUp(withContent: size > 0)
+    passTimesOn()
     try real.truncate(to: size)
     takeAttributes()
   }

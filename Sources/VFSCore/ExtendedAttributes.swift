@@ -39,6 +39,7 @@ extension [ExtendedAttribute] {
   func value(_ name: [UInt8], of inode: Inode) throws(Errno) -> [UInt8] {
     switch AttributeKind(name) {
     case .user, .trusted, .security:
+      try Self.checkEnd(name)
       for attribute in self where attribute.name == name { return attribute.value }
       throw .ENODATA
     case .accessList, .defaultList: throw inode.isSymbolicLink ? .EOPNOTSUPP : .ENODATA
@@ -46,12 +47,17 @@ extension [ExtendedAttribute] {
     }
   }
 
+  /// - Throws: `EINVAL` for a name with nothing behind its only dot.
+  private static func checkEnd(_ name: [UInt8]) throws(Errno) {
+    if name.firstIndex(of: UInt8(ascii: ".")) == name.count - 1 { throw .EINVAL }
+  }
+
   /// See `Inode.setAttribute`.
   mutating func set(
     _ name: [UInt8], _ value: [UInt8]?, _ flags: ExtendedAttributeFlags, of inode: Inode
   ) throws(Errno) {
     switch AttributeKind(name) {
-    case .user, .trusted, .security: break
+    case .user, .trusted, .security: try Self.checkEnd(name)
     case .accessList:
       if inode.isSymbolicLink { throw .EOPNOTSUPP }
       if let value, !value.isEmpty { try inode.setAccessList(value) }
@@ -166,12 +172,6 @@ extension FileSystemContext {
       }
       if !inode.allows(isWriting ? .W_OK : .R_OK, credentials) { throw .EACCES }
     case nil: if !inode.allows(isWriting ? .W_OK : .R_OK, credentials) { throw .EACCES }
-    }
-    // Nothing behind the dot.
-    if name.last == UInt8(ascii: "."), name.firstIndex(of: UInt8(ascii: ".")) == name.count - 1,
-      AttributeKind(name) != nil
-    {
-      throw .EINVAL
     }
   }
 }

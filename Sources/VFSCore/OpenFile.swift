@@ -126,6 +126,8 @@ open class OpenFile {
   ///
   /// - Throws: `ENODEV` for what cannot be mapped.
   open func mappingCache() throws(Errno) -> PageCache? { throw .ENODEV }
+  /// What such a mapping holds and /proc shows.
+  open var mappedFile: OpenFile { self }
 
   /// The capacity of a pipe, for F_GETPIPE_SZ; nil for what is none.
   open var pipeCapacity: Int? { nil }

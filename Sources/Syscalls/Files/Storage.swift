@@ -70,6 +70,8 @@ func fallocate(
   let (end, overflow) = offset.addingReportingOverflow(count)
   if overflow { throw .EFBIG }
   if !mode.contains(.FALLOC_FL_KEEP_SIZE) { try thread.checkFileSize(Int64(end), of: file.inode) }
+  // tmpfs does it when all went well, others before they try.
+  if file.inode.fileSystem.childPolicy != .complete { try thread.removePrivileges(of: file) }
   try file.allocate(mode, offset: Int64(offset), count: Int64(count))
   try thread.removePrivileges(of: file)
   return 0

@@ -53,6 +53,11 @@ static unsigned long long state, hash;
 static int are_pages_unclear;
 /// A mapping was written to: only the first write after certain others changes the time of modification.
 static int is_mtime_unclear;
+/// A mapping continues another one of the file: where Linux can make one area of both, it does not note the access.
+static int is_atime_unclear;
+/// The sequence works in an overlay, or makes what will be its lower layer: without pages that are unclear, as they would
+/// be copied.
+static int is_overlaid, is_below;
 
 static unsigned random_below(unsigned limit) {
   state ^= state >> 12, state ^= state << 25, state ^= state >> 27;
@@ -104,6 +109,8 @@ static struct {
   char *start;
   size_t length;
   int is_private;
+  long long offset;
+  ino_t inode;
 } mappings[3];
 static int pipe_ends[2];
 static unsigned char data[70000];
@@ -164,8 +171,8 @@ static void describe(const struct stat *status, char *place, size_t size) {
       (long long)status->st_blocks);
   snprintf(place, size, "%06o %u:%u%s size %lld%s mtime %s atime %s", status->st_mode, status->st_uid, status->st_gid,
            links, S_ISDIR(status->st_mode) ? 0LL : (long long)status->st_size, blocks,
-           is_mtime_unclear ? "-" : time_text(status->st_mtim, modified), HAS(ATIME) ? time_text(status->st_atim,
-               accessed) : "-");
+           is_mtime_unclear ? "-" : time_text(status->st_mtim, modified),
+           HAS(ATIME) && !is_atime_unclear ? time_text(status->st_atim, accessed) : "-");
 }
 
 // MARK: Operations on names
@@ -448,36 +455,7 @@ static void do_seek(void) {
   struct stat status;
   // A position in a directory is a file system's own.
   if (fstat(slots[slot], &status) == 0 && S_ISDIR(status.st_mode)) return;
-  if (!HAS(HOLES)
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
- || are_pages_unclear || status.st_size > 1LL << 50)
+  if (!HAS(HOLES) || are_pages_unclear || status.st_size > 1LL << 50)
     if (whence == SEEK_DATA || whence == SEEK_HOLE) whence = SEEK_END;
   long long offset = any_offset();
   TRACE_RESULT(lseek(slots[slot], offset, whence), "lseek([%d], %lld, %d)", slot, offset, whence);
@@ -492,6 +470,7 @@ static void do_size(void) {
     int mode = PICK(kinds);
     long long count = CHANCE(10) ? 0 : PICK(sizes);
     if (size > 1 << 20) size = 4096;
+    if (is_below && mode < 2) return;
     are_pages_unclear |= mode < 2;
     TRACE_RESULT(fallocate(slots[slot], mode, size, count), "fallocate([%d], %#x, %lld, %lld)", slot, mode, size,
         count);
@@ -547,6 +526,8 @@ static void do_copy(void) {
     TRACE_RESULT(result, "copy_file_range([%d], %s%lld, [%d], %s%lld, %d)", from, source_place ? "at " : "- ",
                  source_place ? (long long)source : 0, to, target_place ? "at " : "- ",
                      target_place ? (long long)target : 0, size);
+    // Linux does not note it in an overlay.
+    is_atime_unclear |= is_overlaid && result > 0;
     return;
   }
   // On its way Linux holds the file's own pages, which a copy to the same file would change while it reads them.
@@ -606,8 +587,16 @@ static void do_map(void) {
     char *start = mmap(0, length, protection, kind, slots[slot], offset);
     TRACE_RESULT(start == MAP_FAILED ? -1 : 0, "{%u} mmap([%d], %zu, %d, %d, %lld)", which, slot, length, protection,
         kind, offset);
-    if (start != MAP_FAILED) mappings[which].start = start, mappings[which].length = length,
-        mappings[which].is_private = kind == MAP_PRIVATE;
+    if (start == MAP_FAILED) return;
+    struct stat status;
+    fstat(slots[slot], &status);
+    mappings[which].start = start, mappings[which].length = length;
+    mappings[which].is_private = kind == MAP_PRIVATE;
+    mappings[which].offset = offset, mappings[which].inode = status.st_ino;
+    for (int i = 0; i < 3; i++)
+      is_atime_unclear |= mappings[i].start && mappings[i].inode == status.st_ino &&
+          (mappings[i].offset + (long long)mappings[i].length == offset ||
+           offset + (long long)length == mappings[i].offset);
     return;
   }
   char *start = mappings[which].start;
@@ -720,7 +709,7 @@ static void prepare(void) {
   static const char *const directories[] = {"d", "e", "e/d"}, *const files[] = {"a", "b", "d/f", "e/f"};
   for (int i = 0; i < 3; i++) TRACE_RESULT(mkdir(directories[i], 0777), "mkdir(\"%s\")", directories[i]);
   for (int i = 0; i < 4; i++) {
-    int fd = open(files[i], O_RDWR | O_CREAT, 0666);
+    int fd = open(files[i], O_RDWR | O_CREAT | O_NONBLOCK, 0666);
     size_t size = (size_t)PICK(sizes);
     fill_data(size);
     TRACE_RESULT(write(fd, data, size), "write(\"%s\", %zu)", files[i], size);
@@ -737,12 +726,13 @@ static void (*const operations[])(void) = {
 
 static void run(unsigned long long seed, int calls) {
   state = (seed + 1) * 0x9E3779B97F4A7C15ULL, hash = HASH_START;
-  are_pages_unclear = is_mtime_unclear = 0;
+  are_pages_unclear = is_mtime_unclear = is_atime_unclear = 0;
   for (int i = 0; i < SLOTS; i++) slots[i] = -1;
   prepare();
   for (int i = 0; i < calls; i++) {
     void (*operation)(void) = PICK(operations);
     if (operation == do_xattr && !HAS(XATTRS)) continue;
+    if (operation == do_map && is_below) continue;
     operation();
   }
   seteuid(0), setegid(0);
@@ -766,6 +756,7 @@ static int make_overlay(unsigned long long first, unsigned long long sequences, 
   if (mkdir("o", 0777) || mount("none", "o", "tmpfs", 0, "size=64m,mode=777")) return 0;
   for (int i = 0; i < 4; i++)
     if (mkdir(directories[i], 0777)) return 0;
+  is_below = 1;
   for (unsigned long long seed = first; seed < first + sequences; seed++) {
     char place[300];
     snprintf(place, sizeof place, "o/lower/%llu", seed);
@@ -773,12 +764,13 @@ static int make_overlay(unsigned long long first, unsigned long long sequences, 
     run(seed + (1ull << 40), calls);
     if (chdir("../../../..")) return 0;
   }
+  is_below = 0;
   return mount("overlay", "o/merged", "overlay", 0, "lowerdir=o/lower,upperdir=o/upper,workdir=o/work") == 0;
 }
 
 int main(int count, char **arguments) {
   unsigned long long first = 0, sequences = 100;
-  int calls = 60, option, is_overlaid = 0;
+  int calls = 60, option;
   const char *trees = 0;
   while ((option = getopt(count, arguments, "vos:n:l:p:x:")) != -1) switch (option) {
       case 'v': is_verbose = 1; break;
