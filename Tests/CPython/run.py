@@ -25,6 +25,7 @@ import cases
 import execution
 import guest
 import newc
+import reviewed
 import roots
 import run as differential
 
@@ -56,15 +57,27 @@ def load():
     """Returns the settings, the modules by name, and the exceptions: method, or a pattern of several, → table."""
     with open(f"{HERE}/modules.toml", "rb") as file:
         settings = tomllib.load(file)
-    with open(f"{HERE}/exceptions.toml", "rb") as file:
-        exceptions = {entry["method"]: entry for entry in tomllib.load(file).get("exception", [])}
-    for entry in exceptions.values():
-        if not entry.get("reason", "").strip():
-            sys.exit(f"exceptions.toml: {entry['method']}: an exception needs a reason")
-    return settings, {module["name"]: module for module in settings["module"]}, exceptions
+    exceptions = reviewed.load(f"{HERE}/exceptions.toml", "exception", "method")[1]
+    return (settings, {module["name"]: module for module in settings["module"]},
+            {method: entries[0] for method, entries in exceptions.items()})
 
 
-def make_root(settings, directory):
+def sources(settings, modules):
+    """Yields (path in Debian's source, path in the root) of the modules that no package has; fetches the source."""
+    wanted = [module["source"] for module in modules if "source" in module]
+    if not wanted:
+        return
+    place = os.path.join(BUILD, "source")
+    if not os.path.isdir(place):
+        differential.shutil.rmtree(place + ".new", ignore_errors=True)
+        differential.subprocess.run([f"{HERE}/../Runtimes/source.sh", settings["source"], place + ".new"], check=True)
+        os.rename(place + ".new", place)
+    top, = (entry.path for entry in os.scandir(place) if entry.is_dir())
+    for path in wanted:
+        yield os.path.join(top, path), "/usr/lib/python3.11/" + path.removeprefix("Lib/")
+
+
+def make_root(settings, modules, directory):
     """Makes the root directory that every module runs in."""
     closure = roots.Closure()
     for program in settings["root"]["programs"]:
@@ -72,6 +85,8 @@ def make_root(settings, directory):
     for pattern in settings["root"]["include"]:
         closure.add_glob(pattern)
     roots.build(directory, closure)
+    for source, place in sources(settings, modules):
+        differential.shutil.copytree(source, directory + place)
     for name, text in ACCOUNTS.items():
         roots.make_file(directory, name, text)
     roots.settle_times(directory, ["/work"])
@@ -146,10 +161,10 @@ def compare(name, native, there, exceptions):
 class Runner:
     """Runs modules; the root and its initrd are made once."""
 
-    def __init__(self, settings, exceptions, options, scratch):
+    def __init__(self, settings, modules, exceptions, options, scratch):
         self.settings, self.exceptions, self.options, self.scratch = settings, exceptions, options, scratch
         self.root = f"{scratch}/root"
-        make_root(settings, self.root)
+        make_root(settings, modules, self.root)
         self.initrd = guest.pack(self.root, f"{scratch}/root.cpio", "mkinitrd")
 
     def native(self, case, scratch):
@@ -214,7 +229,7 @@ def main():
     if options.install:
         differential.install(settings["packages"])
     guest.require()
-    runner = Runner(settings, exceptions, options, scratch)
+    runner = Runner(settings, [module for module, _ in chosen], exceptions, options, scratch)
     start = time.monotonic()
     good, bad, met = 0, 0, set()
     with concurrent.futures.ThreadPoolExecutor(max(1, options.jobs)) as pool:

@@ -12,7 +12,6 @@ import os
 import re
 import sys
 import time
-import tomllib
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -21,6 +20,7 @@ sys.path.insert(0, os.path.join(HERE, "../Differential"))
 import cases
 import execution
 import guest
+import reviewed
 import roots
 import run as differential
 
@@ -47,14 +47,7 @@ def parse_arguments():
 
 def load():
     """Returns the settings and the reviewed skips by stressor."""
-    with open(f"{HERE}/stressors.toml", "rb") as file:
-        settings = tomllib.load(file)
-    skips = {}
-    for entry in settings.get("skip", []):
-        if not entry.get("reason", "").strip():
-            sys.exit(f"stressors.toml: {entry['stressor']}: a skip needs a reason")
-        skips.setdefault(entry["stressor"], []).append(entry)
-    return settings, skips
+    return reviewed.load(f"{HERE}/stressors.toml", "skip", "stressor")
 
 
 def make_root(directory):
