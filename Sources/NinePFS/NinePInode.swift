@@ -218,8 +218,15 @@ final class NinePInode: Inode {
     if hasChanges {
       if !isUnlinked { share.keep(self) }
     } else if writingCount == 0 {
-      content?.writeFid = nil
+      closeWriteFid()
     }
+  }
+
+  /// Nobody writes any more: who reads goes on with what was opened for both.
+  private func closeWriteFid() {
+    guard let content else { return }
+    if openCount > 0, content.readFid == nil, content.writeFidReads { content.readFid = content.writeFid }
+    content.writeFid = nil
   }
 
   /// Writes changes to the server and waits for it.
@@ -227,10 +234,10 @@ final class NinePInode: Inode {
   /// - Throws: What the server says, or said to earlier writes.
   func flush() throws(Errno) {
     // What has no name does not outlive the guest.
-    guard let pageCache, let content, !isUnlinked else { return }
+    guard let pageCache, content != nil, !isUnlinked else { return }
     if hasChanges { isStale = true }
     try pageCache.writeBack()
-    if writingCount == 0, pageCache.dirtyCount == 0 { content.writeFid = nil }
+    if writingCount == 0, pageCache.dirtyCount == 0 { closeWriteFid() }
   }
 
   /// See `PageCache.startWriteBack(of:)`.
