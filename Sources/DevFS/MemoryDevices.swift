@@ -46,6 +46,7 @@ class MemoryDeviceFile: OpenFile {
   }
   override func write(from reader: inout UserReader, at position: Int64?) throws(Errno) -> Int {
     guard isWritable else { throw .EBADF }
+    if let position, Int64(reader.remaining) > .max - position { throw .EINVAL }
     return reader.remaining
   }
   override var isPollable: Bool { false }
@@ -54,6 +55,7 @@ class MemoryDeviceFile: OpenFile {
 final class NullFile: MemoryDeviceFile {
   override func read(into writer: inout UserWriter, at position: Int64?) throws(Errno) -> Int {
     guard isReadable else { throw .EBADF }
+    if let position, Int64(writer.remaining) > .max - position { throw .EINVAL }
     return 0
   }
 }
