@@ -113,6 +113,9 @@ final class OverlayInode: Inode {
 
   // MARK: Extended attributes
 
+  override func accessControlList(isDefault: Bool) -> AccessControlList? {
+    real.accessControlList(isDefault: isDefault)
+  }
   override func attribute(_ name: [UInt8]) throws(Errno) -> [UInt8] {
     try real.attribute(OverlayAttribute.escaped(name))
   }

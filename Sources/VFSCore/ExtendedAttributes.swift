@@ -40,11 +40,31 @@ extension [ExtendedAttribute] {
     switch AttributeKind(name) {
     case .user, .trusted, .security:
       try Self.checkEnd(name)
-      for attribute in self where attribute.name == name { return attribute.value }
-      throw .ENODATA
-    case .accessList, .defaultList: throw inode.isSymbolicLink ? .EOPNOTSUPP : .ENODATA
+    case .accessList, .defaultList: if inode.isSymbolicLink { throw .EOPNOTSUPP }
     default: throw .EOPNOTSUPP
     }
+    for attribute in self where attribute.name == name { return attribute.value }
+    throw .ENODATA
+  }
+
+  /// An access control list that says more than a mode, or a default one.
+  func list(isDefault: Bool) -> AccessControlList? {
+    let name = Self.listName(isDefault)
+    for attribute in self where attribute.name == name { return AccessControlList(attribute.value) }
+    return nil
+  }
+
+  /// Sets or removes a list. They stand in front of the other attributes.
+  mutating func setList(_ list: AccessControlList?, isDefault: Bool) {
+    let name = Self.listName(isDefault)
+    removeAll { $0.name == name }
+    guard let list else { return }
+    let isSecond = isDefault && first?.name == Self.listName(false)
+    insert(ExtendedAttribute(name: name, value: list.bytes), at: isSecond ? 1 : 0)
+  }
+
+  private static func listName(_ isDefault: Bool) -> [UInt8] {
+    (isDefault ? "system.posix_acl_default" as StaticString : "system.posix_acl_access").bytes
   }
 
   /// - Throws: `EINVAL` for a name with nothing behind its only dot.
@@ -56,16 +76,25 @@ extension [ExtendedAttribute] {
   mutating func set(
     _ name: [UInt8], _ value: [UInt8]?, _ flags: ExtendedAttributeFlags, of inode: Inode
   ) throws(Errno) {
-    switch AttributeKind(name) {
+    let kind = AttributeKind(name)
+    switch kind {
     case .user, .trusted, .security: try Self.checkEnd(name)
-    case .accessList:
+    case .accessList, .defaultList:
       if inode.isSymbolicLink { throw .EOPNOTSUPP }
-      if let value, !value.isEmpty { try inode.setAccessList(value) }
+      let isDefault = kind == .defaultList
+      // One without entries is none.
+      var list = try AccessControlList(checking: value ?? [])
+      if isDefault, !inode.isDirectory {
+        if list != nil { throw .EACCES }
+        return
+      }
+      if !isDefault {
+        list?.agree(with: &inode.mode, by: .list)
+        if list?.saysMore == false { list = nil }
+      }
+      setList(list, isDefault: isDefault)
+      inode.didChange()
       return
-    case .defaultList:
-      if inode.isSymbolicLink { throw .EOPNOTSUPP }
-      guard let value, !value.isEmpty else { return }
-      throw inode.isDirectory ? .EOPNOTSUPP : .EACCES
     default: throw .EOPNOTSUPP
     }
     let present = firstIndex { $0.name == name }
@@ -75,40 +104,10 @@ extension [ExtendedAttribute] {
     } else {
       guard let value, !flags.contains(.XATTR_REPLACE) else { throw .ENODATA }
       // By descending name, as tmpfs lists them since Linux 6.6, which also brought it the user's attributes.
-      let place = firstIndex { $0.name.lexicographicallyPrecedes(name) } ?? count
+      let place = firstIndex { !$0.name.begins(with: "system.") && $0.name.lexicographicallyPrecedes(name) } ?? count
       insert(ExtendedAttribute(name: name, value: value), at: place)
     }
     inode.didChange()
-  }
-}
-
-extension Inode {
-  /// Sets the mode from an access control list that says no more than a mode can. See acl(5) and `linux/posix_acl_xattr.h`.
-  ///
-  /// - Throws: `EINVAL` when it is malformed, `EOPNOTSUPP` when it has entries for single users or groups.
-  fileprivate final func setAccessList(_ value: [UInt8]) throws(Errno) {
-    guard value.count >= 4, (value.count - 4) % 8 == 0, value[0] == 2, value[1] | value[2] | value[3] == 0 else {
-      throw .EINVAL
-    }
-    var bits: [UInt32?] = [nil, nil, nil]
-    for start in stride(from: 4, to: value.count, by: 8) {
-      let permission = UInt32(value[start + 2]) | UInt32(value[start + 3]) << 8
-      guard permission <= 7 else { throw .EINVAL }
-      let position: Int
-      switch UInt32(value[start]) | UInt32(value[start + 1]) << 8 {
-      case 0x01: position = 0
-      case 0x04: position = 1
-      case 0x20: position = 2
-      case 0x02, 0x08, 0x10: throw .EOPNOTSUPP
-      default: throw .EINVAL
-      }
-      guard bits[position] == nil else { throw .EINVAL }
-      bits[position] = permission
-    }
-    guard let user = bits[0], let group = bits[1], let other = bits[2] else { throw .EINVAL }
-    var change = AttributeChange()
-    change.permissions = FileMode(rawValue: mode.rawValue & 0o7000 | user << 6 | group << 3 | other)
-    try setAttributes(change)
   }
 }
 
@@ -130,7 +129,15 @@ extension FileSystemContext {
     _ place: Path, _ name: [UInt8], _ value: [UInt8], _ flags: ExtendedAttributeFlags
   ) throws(Errno) {
     try checkAttribute(place, name, isWriting: true)
-    try place.inode.setAttribute(name, value, flags)
+    let inode = place.inode
+    try inode.setAttribute(name, value, flags)
+    if AttributeKind(name) == .accessList, inode.mode.contains(.S_ISGID), !credentials.isPrivileged,
+      !credentials.isMember(of: inode.gid)
+    {
+      var change = AttributeChange()
+      change.permissions = inode.mode.permissions.subtracting(.S_ISGID)
+      try inode.setAttributes(change)
+    }
     place.note(.IN_ATTRIB)
   }
 

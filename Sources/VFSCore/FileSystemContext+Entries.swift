@@ -22,7 +22,8 @@ extension FileSystemContext {
     }
   }
 
-  /// A node to be made in `directory`, owned as Linux has it: by the maker, in the group of a set-group-id directory.
+  /// A node to be made in `directory`, owned as Linux has it: by the maker, in the group of a set-group-id directory. The
+  /// directory's default access control list takes the place of the umask.
   func newNode(in directory: Inode, _ mode: FileMode) -> NewNode {
     var mode = mode
     var gid = credentials.groupID
@@ -34,7 +35,16 @@ extension FileSystemContext {
         mode.remove(.S_ISGID)
       }
     }
-    return NewNode(mode: mode, uid: credentials.userID, gid: gid)
+    var node = NewNode(mode: mode, uid: credentials.userID, gid: gid)
+    if mode.type == .S_IFLNK { return node }
+    guard var list = directory.accessControlList(isDefault: true) else {
+      node.mode.subtract(umask)
+      return node
+    }
+    if mode.type == .S_IFDIR { node.attributes.setList(list, isDefault: true) }
+    list.agree(with: &node.mode, by: .both)
+    if list.saysMore { node.attributes.setList(list, isDefault: false) }
+    return node
   }
 
   /// Makes a node that is not there.
@@ -73,8 +83,7 @@ extension FileSystemContext {
   /// See mkdir(2).
   public func makeDirectory(_ path: [UInt8], at base: OpenFile? = nil, mode: FileMode) throws(Errno) {
     let (directory, name) = try walkToNew(path, at: base, isDirectory: true)
-    let kept = FileMode(rawValue: mode.rawValue & 0o1777).subtracting(umask)
-    _ = try create(directory, name, FileMode(.S_IFDIR, kept))
+    _ = try create(directory, name, FileMode(.S_IFDIR, FileMode(rawValue: mode.rawValue & 0o1777)))
   }
 
   /// Makes a file of any type but a directory and a symbolic link. See mknod(2).
@@ -97,7 +106,7 @@ extension FileSystemContext {
       throw .EPERM
     }
     _ = try create(
-      directory, name, FileMode(type, mode.permissions.subtracting(umask)), device: isDevice ? device : nil)
+      directory, name, FileMode(type, mode.permissions), device: isDevice ? device : nil)
   }
 
   /// Makes the node of a socket that is bound to a path. See unix(7).
@@ -106,8 +115,7 @@ extension FileSystemContext {
   public func makeSocketNode(_ path: [UInt8], mode: FileMode) throws(Errno) -> Path {
     do throws(Errno) {
       let (directory, name) = try walkToNew(path, at: nil)
-      return Path(
-        directory.mount, try create(directory, name, FileMode(.S_IFSOCK, mode.permissions.subtracting(umask))))
+      return Path(directory.mount, try create(directory, name, FileMode(.S_IFSOCK, mode.permissions)))
     } catch {
       throw error == .EEXIST ? .EADDRINUSE : error
     }

@@ -81,8 +81,7 @@ extension FileSystemContext {
   private func openNew(
     _ directory: Path, _ name: [UInt8], _ flags: OpenFlags, _ mode: FileMode
   ) throws(Errno) -> OpenFile {
-    let permissions = mode.permissions.subtracting(umask)
-    let dentry = try create(directory, name, FileMode(.S_IFREG, permissions))
+    let dentry = try create(directory, name, FileMode(.S_IFREG, mode.permissions))
     // Not checked: who makes a file may open it, even if its mode says otherwise.
     return opened(try dentry.inode.open(Path(directory.mount, dentry), flags))
   }
@@ -93,7 +92,7 @@ extension FileSystemContext {
     let place = try self.resolve(path, at: base, follow: !flags.contains(.O_NOFOLLOW), resolve)
     guard place.inode.isDirectory else { throw .ENOTDIR }
     try checkWritable(place)
-    let node = newNode(in: place.inode, FileMode(.S_IFREG, mode.permissions.subtracting(umask)))
+    let node = newNode(in: place.inode, FileMode(.S_IFREG, mode.permissions))
     let inode = try place.inode.createUnnamed(node)
     inode.isLinkable = !flags.contains(.O_EXCL)
     let dentry = Dentry([], inode, parent: place.dentry)

@@ -11,6 +11,8 @@ public struct NewNode {
   public var device = DeviceNumber(major: 0, minor: 0)
   /// For a symbolic link, where it leads.
   public var target: [UInt8] = []
+  /// Access control lists that it begins with.
+  var attributes: [ExtendedAttribute] = []
 
   public init(mode: FileMode, uid: UInt32, gid: UInt32) {
     self.mode = mode
@@ -162,6 +164,8 @@ open class Inode {
     let bits: UInt32
     if credentials.userID == uid {
       bits = mode.rawValue >> 6
+    } else if mode.rawValue & 0o070 != 0, let list = accessControlList(isDefault: false) {
+      return list.allows(access.rawValue, credentials, group: gid)
     } else if credentials.isMember(of: gid) {
       bits = mode.rawValue >> 3
     } else {
@@ -312,6 +316,8 @@ open class Inode {
   open func setAttribute(_ name: [UInt8], _ value: [UInt8]?, _ flags: ExtendedAttributeFlags) throws(Errno) {
     throw .EOPNOTSUPP
   }
+  /// What says more than the mode of who may access the file or, as the default, what is made in the directory.
+  open func accessControlList(isDefault: Bool) -> AccessControlList? { nil }
   /// The names of the attributes that there are.
   open func attributeNames() throws(Errno) -> [[UInt8]] { [] }
 

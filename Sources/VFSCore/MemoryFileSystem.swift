@@ -77,6 +77,7 @@ open class MemoryInode: Inode {
     fileSystem.inodeCount += 1
     super.init(fileSystem, number: fileSystem.makeInodeNumber(), mode: node.mode, uid: node.uid, gid: node.gid)
     device = node.device
+    attributes = node.attributes
     switch type {
     case .S_IFDIR:
       linkCount = 2
@@ -171,7 +172,18 @@ open class MemoryInode: Inode {
     inode.didChange()
   }
 
-  // As tmpfs: `security.` and `trusted.` attributes are kept, ACLs only as the mode says them.
+  override open func accessControlList(isDefault: Bool) -> AccessControlList? {
+    attributes.isEmpty ? nil : attributes.list(isDefault: isDefault)
+  }
+  override open func setAttributes(_ change: AttributeChange) throws(Errno) {
+    apply(change)
+    if change.permissions != nil, !attributes.isEmpty, var list = attributes.list(isDefault: false) {
+      list.agree(with: &mode, by: .mode)
+      attributes.setList(list, isDefault: false)
+    }
+  }
+
+  // As tmpfs: `security.` and `trusted.` attributes are kept.
   override open func attribute(_ name: [UInt8]) throws(Errno) -> [UInt8] {
     try attributes.value(name, of: self)
   }
