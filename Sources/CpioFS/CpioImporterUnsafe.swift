@@ -95,8 +95,8 @@ struct CpioImporter {
     var node = NewNode(mode: mode, uid: entry.metadata.uid, gid: entry.metadata.gid)
     node.device = DeviceNumber(major: entry.metadata.specialMajor, minor: entry.metadata.specialMinor)
     if type == .S_IFLNK { node.target = Self.bytes(archive, entry.data) }
+    node.contents = contents
     let dentry = try fileSystem.add(name, node, to: parent)
-    if let contents { dentry.inode.pageCache = contents }
     setAttributes(dentry.inode, entry.metadata)
     if type == .S_IFDIR { noteDirectory(dentry.inode) }
     if isLinked { linked.append(LinkedFile(archive: entry.archive, metadata: entry.metadata, dentry: dentry)) }

@@ -89,7 +89,10 @@ public struct InitialStack: Sendable {
   public init(_ contents: Contents, top: UInt64, limit: UInt64) throws(Errno) {
     precondition(top & 15 == 0 && contents.randomBytes.count == 16)
     let arguments = contents.arguments.isEmpty ? [[]] : contents.arguments
-    let strings = try Strings([arguments, contents.environment, [contents.executablePath]], limit: limit)
+    var strings = Strings(limit: limit)
+    try strings.append(arguments)
+    try strings.append(contents.environment)
+    try strings.append([contents.executablePath])
 
     let words = 1 + arguments.count + 1 + contents.environment.count + 1 + 2 * (contents.auxiliaryVector.count + 1)
     let stringsSize = UInt64(strings.bytes.count) + 8
@@ -105,20 +108,10 @@ public struct InitialStack: Sendable {
 
     var output = StackOutput(count: Int(top - stackPointer))
     output.append(UInt64(arguments.count))
-    var address = stringsStart
-    var bounds = [address]
-    for (index, group) in strings.sizes.enumerated() {
-      // The path of the executable has no pointer among these, but one in the auxiliary vector.
-      if index < 2 {
-        for size in group {
-          output.append(address)
-          address += UInt64(size)
-        }
-        output.append(0)
-        bounds.append(address)
-      }
-    }
-    let executablePath = address
+    let environmentStart = output.appendPointers(strings.sizes[..<arguments.count], from: stringsStart)
+    // The path of the executable has no pointer among these, but one in the auxiliary vector.
+    let executablePath = output.appendPointers(
+      strings.sizes[arguments.count..<strings.sizes.count - 1], from: environmentStart)
     let vectorStart = stackPointer + UInt64(output.position)
     for entry in contents.auxiliaryVector {
       output.append(entry.key)
@@ -139,29 +132,29 @@ public struct InitialStack: Sendable {
     output.append(strings.bytes)
 
     bytes = output.bytes
-    argumentStrings = bounds[0]..<bounds[1]
-    environmentStrings = bounds[1]..<bounds[2]
+    argumentStrings = stringsStart..<environmentStart
+    environmentStrings = environmentStart..<executablePath
     auxiliaryVector = vectorStart..<vectorEnd
   }
 
   /// Strings one after the other, each with its NUL.
   private struct Strings {
+    let limit: UInt64
     var bytes: [UInt8] = []
-    var sizes: [[Int]] = []
+    /// The bytes of each, the NUL included.
+    var sizes: [Int] = []
 
-    init(_ groups: [[[UInt8]]], limit: UInt64) throws(Errno) {
-      for group in groups {
-        var groupSizes: [Int] = []
-        for string in group {
-          let text = string.prefix { $0 != 0 }
-          guard text.count < InitialStack.maximumStringSize, UInt64(bytes.count + text.count) < limit else {
-            throw .E2BIG
-          }
-          bytes += text
-          bytes.append(0)
-          groupSizes.append(text.count + 1)
+    init(limit: UInt64) { self.limit = limit }
+
+    mutating func append(_ strings: [[UInt8]]) throws(Errno) {
+      for string in strings {
+        let text = string.prefix { $0 != 0 }
+        guard text.count < InitialStack.maximumStringSize, UInt64(bytes.count + text.count) < limit else {
+          throw .E2BIG
         }
-        sizes.append(groupSizes)
+        bytes += text
+        bytes.append(0)
+        sizes.append(text.count + 1)
       }
     }
   }

@@ -14,6 +14,17 @@ struct StackOutput {
     position += 8
   }
 
+  /// Puts the addresses of strings of these sizes, and a zero; returns where the last one ends.
+  mutating func appendPointers(_ sizes: ArraySlice<Int>, from start: UInt64) -> UInt64 {
+    var address = start
+    for size in sizes {
+      append(address)
+      address += UInt64(size)
+    }
+    append(0)
+    return address
+  }
+
   mutating func append(_ text: [UInt8]) {
     precondition(position >= 0 && text.count <= bytes.count - position)
     // SAFETY: the precondition keeps the text in the array.

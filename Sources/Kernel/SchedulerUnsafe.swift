@@ -38,7 +38,7 @@ internal import Platform
 
   public init(timers: TimerQueue) { self.timers = timers }
 
-  private func startSampling(_ now: UInt64) {
+  private func startSampling(_ now: UInt64, after delay: UInt64 = samplePeriod) {
     guard sample != nil else { return }
     samplingRests = false
     let entry =
@@ -52,7 +52,7 @@ internal import Platform
         startSampling(timers.now())
       }
     sampler = entry
-    timers.add(entry, at: now &+ Self.samplePeriod)
+    timers.add(entry, at: now &+ delay)
   }
 
   /// How often the CPU went over to another task.
@@ -78,7 +78,8 @@ internal import Platform
   /// Makes `task` the one that runs, before there is any other: boot's last step, together with `enter`.
   public func adopt(_ task: Task) {
     chargedUntil = timers.now()
-    startSampling(chargedUntil)
+    // A program that says one line has ended by then.
+    startSampling(chargedUntil, after: 3 * Self.samplePeriod)
     take(over: task)
   }
 

@@ -1,6 +1,5 @@
 internal import Kernel
 internal import LinuxABI
-internal import Mmap
 public import VFSCore
 
 extension System {
@@ -11,11 +10,8 @@ extension System {
   ) throws(ExecutionError) -> Thread {
     let thread: Thread
     do throws(Errno) {
-      let layout = AddressLayoutPlan(random: nil, stackLimit: defaultStackLimit)
-      let memory = try AddressSpace(
-        frames, kernelTable: kernelTable, zeroFrame: zeroFrame, layout: layout, stackLimit: defaultStackLimit)
       let process = UserProcess(
-        self, pid: nextPID(), memory: memory, files: files, fileSystem: fileSystem,
+        self, pid: nextPID(), memory: emptyMemory, files: files, fileSystem: fileSystem,
         limits: ResourceLimits(stack: UInt64(defaultStackLimit), memory: UInt64(frames.totalFrames * pageSize)))
       thread = Thread(process, tid: process.pid, stackTop: try stacks.allocate(), name: [])
       process.add(thread)

@@ -11,6 +11,8 @@ public struct NewNode {
   public var device = DeviceNumber(major: 0, minor: 0)
   /// For a symbolic link, where it leads.
   public var target: [UInt8] = []
+  /// For a regular file in memory, what is in it from the beginning.
+  public var contents: PageCache?
   /// Access control lists that it begins with.
   var attributes: [ExtendedAttribute] = []
 

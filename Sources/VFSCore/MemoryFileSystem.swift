@@ -71,7 +71,7 @@ open class MemoryInode: Inode {
   private final var attributes: [ExtendedAttribute] = []
 
   /// Makes an inode that no directory has yet.
-  public init(_ fileSystem: MemoryFileSystem, _ node: NewNode, contents: PageCache? = nil) {
+  public init(_ fileSystem: MemoryFileSystem, _ node: NewNode) {
     target = node.target
     memory = fileSystem
     fileSystem.inodeCount += 1
@@ -83,7 +83,8 @@ open class MemoryInode: Inode {
       linkCount = 2
       ownSize = 2 * Self.entrySize
     case .S_IFLNK: ownSize = Int64(target.count)
-    case .S_IFREG: pageCache = contents ?? PageCache(frames: fileSystem.environment.frames, quota: fileSystem.quota)
+    case .S_IFREG:
+      pageCache = node.contents ?? PageCache(frames: fileSystem.environment.frames, quota: fileSystem.quota)
     default: break
     }
   }
