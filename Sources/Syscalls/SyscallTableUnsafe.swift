@@ -30,14 +30,12 @@ internal import Support
   }
 
   /// The table of all rows that the system serves.
-  public convenience init() {
-    self.init(rows: Self.families.flatMap { $0 })
-  }
-
-  init(rows: [Syscall]) {
+  public init() {
     // SAFETY: no entry is ever given back: the table stands as long as the machine.
     var table = unsafe [Unmanaged<Entry>?](repeating: nil, count: 460)
-    for row in rows { unsafe table[row.number] = Unmanaged.passRetained(Entry(row)) }
+    for rows in Self.families {
+      for row in rows { unsafe table[row.number] = Unmanaged.passRetained(Entry(row)) }
+    }
     unsafe self.table = table
   }
 

@@ -196,7 +196,7 @@ extension OpenFile {
     switch SeekWhence(rawValue: UInt32(truncatingIfNeeded: request.l_whence)) {
     case .SEEK_SET: origin = 0
     case .SEEK_CUR: origin = offset
-    case .SEEK_END: origin = inode.size
+    case .SEEK_END: origin = inode.stat().st_size
     default: throw .EINVAL
     }
     var (start, overflow) = origin.addingReportingOverflow(request.l_start)
