@@ -23,17 +23,12 @@ public final class SystemControls {
     var value: Value
   }
   /// Made when they are first asked for: most programs never look.
-  private(set) var entries: [Entry] {
-    get {
-      if let made { return made }
-      made = makeEntries()
-      complete?(self)
-      complete = nil
-      return made ?? []
-    }
-    set { made = newValue }
+  var entries: [Entry] {
+    makeOnce()
+    return made
   }
-  private var made: [Entry]?
+  private var made: [Entry] = []
+  private var isMade = false
   /// Adds the values of other modules to those that are there already; called when they are first asked for.
   public var complete: ((SystemControls) -> Void)?
   private let makeEntries: () -> [Entry]
@@ -52,15 +47,22 @@ public final class SystemControls {
   }
 
   /// Adds a value, or replaces it. See `complete`.
-  public func add(_ path: StaticString, _ value: Value) { Self.add(path, value, to: &entries) }
-
-  private static func add(_ path: StaticString, _ value: Value, to entries: inout [Entry]) {
+  public func add(_ path: StaticString, _ value: Value) {
+    makeOnce()
     let bytes = path.bytes
-    for index in entries.indices where entries[index].path == bytes {
-      entries[index].value = value
+    for index in made.indices where made[index].path == bytes {
+      made[index].value = value
       return
     }
-    entries.append(Entry(path: bytes, value: value))
+    made.append(Entry(path: bytes, value: value))
+  }
+
+  private func makeOnce() {
+    if isMade { return }
+    isMade = true
+    made = makeEntries()
+    complete?(self)
+    complete = nil
   }
 
   /// The present value of a number; nil for what is none.
@@ -72,7 +74,7 @@ public final class SystemControls {
     return nil
   }
 
-  func set(_ index: Int, _ value: Value) { entries[index].value = value }
+  func set(_ index: Int, _ value: Value) { made[index].value = value }
 
   /// The top directory.
   func root(of fileSystem: FileSystem) -> Inode { ControlDirectory(fileSystem, self, []) }
