@@ -27,6 +27,7 @@ extension OverlayInode {
   /// The copy has no name until it is complete. Two tasks may make one at a time: the first to be ready is the one that
   /// counts, as nobody can have changed anything before.
   private func copyItself(withContent: Bool) throws(Errno) {
+    if isUnlinked { try checkCopyWithoutName() }
     let lower = lowers[0].dentry.inode
     if lower.isStale { lower.refresh() }
     var node = NewNode(mode: lower.mode, uid: lower.uid, gid: lower.gid)
@@ -66,6 +67,17 @@ extension OverlayInode {
     // The directory above has not changed as seen through the overlay.
     (parent.inode.modificationTime, parent.inode.changeTime, parent.inode.accessTime) = times
     didCopyUp(to: dentry)
+  }
+
+  /// Whether a file that lost its name is copied. Linux gives the copy the name that the file had, and fails where that
+  /// cannot be. Where it can, for what is neither a regular file nor a directory, the copy here has no name instead: in
+  /// Linux the removed file is back, or has taken the place of what has its name now.
+  private func checkCopyWithoutName() throws(Errno) {
+    guard let directory, !directory.isUnlinked else { throw isRegularFile ? .ENOENT : .EIO }
+    if isRegularFile { throw .EEXIST }
+    let isReplacedByDirectory = directory.upper?.child(name)?.inode.isDirectory ?? false
+    if isDirectory { throw isReplacedByDirectory ? .ENOTEMPTY : .ENOTDIR }
+    if isReplacedByDirectory { throw .EISDIR }
   }
 
   /// Copies the content of the lower file. As Linux does, it goes over a hole where a piece of up to 1 MiB would begin

@@ -139,19 +139,24 @@ struct TestOverlay {
     )
   }
 
-  @Test func whatHasNoNameCanStillBeChanged() throws {
+  @Test func whatHasNoNameCanOnlyBeChangedWhereItNeedsNoNewOne() throws {
     let test = try TestOverlay {
       try $0.mkdir("/d")
       try $0.make("/d/file", "content")
+      try $0.make("/other", "content")
     }
     let file = try test.context.open("/d/file")
+    let other = try test.context.open("/other", .O_RDWR)
     try test.context.unlink("/d/file")
-    try test.context.rmdir("/d")
+    try test.context.unlink("/other")
     var change = AttributeChange()
     change.permissions = FileMode(rawValue: 0o600)
-    try file.inode.setAttributes(change)
-    #expect(file.inode.stat().st_mode.permissions.rawValue == 0o600 && file.inode.stat().st_nlink == 0)
+    #expect(throws: Errno.EEXIST) { try file.inode.setAttributes(change) }
+    try test.context.rmdir("/d")
+    #expect(throws: Errno.ENOENT) { try file.inode.setAttributes(change) }
     #expect(try file.read(20) == Array("content".utf8))
+    try other.inode.setAttributes(change)
+    #expect(other.inode.stat().st_mode.permissions.rawValue == 0o600 && other.inode.stat().st_nlink == 0)
     #expect(throws: Errno.ENOENT) { try test.context.stat("/d") }
   }
 
