@@ -300,50 +300,54 @@ extension AddressSpace {
 }
 
 extension AddressSpace: MappingObserver {
-  /// Calls `body` with the part of each area that maps the given pages of `cache`.
-  private func forEachMapping(of cache: PageCache, _ pages: Range<UInt64>, _ body: (MemoryArea, UInt, UInt) -> Void) {
+  private enum MappingChange {
+    case drop, refresh, clean
+    case reclaim(PageFrame)
+  }
+
+  /// Does to the part of each area that maps the given pages of `cache` what has become of them.
+  @inline(never)
+  private func update(_ cache: PageCache, _ pages: Range<UInt64>, _ change: MappingChange) {
     forEachArea { area in
       guard case .pages(let mapped, _, let offset) = area.backing, mapped === cache else { return }
       let first = offset >> UInt64(pageShift)
       let lower = max(pages.lowerBound, first)
       let upper = min(pages.upperBound, first + UInt64(area.length >> pageShift))
       guard lower < upper else { return }
-      body(area, area.start + UInt(lower - first) << pageShift, area.start + UInt(upper - first) << pageShift)
-    }
-  }
-
-  public func cache(_ cache: PageCache, droppedPages pages: Range<UInt64>) {
-    forEachMapping(of: cache, pages) { _, start, end in dropPages(start, end) }
-  }
-
-  public func cache(_ cache: PageCache, cleanedPages pages: Range<UInt64>) {
-    forEachMapping(of: cache, pages) { area, start, end in
-      guard area.isShared else { return }
-      var flush = TLBFlush()
-      table.update(start, end, frames) { address, entry, _ in
-        guard entry.has(.writable) else { return entry }
-        flush.add(address)
-        return PageTableEntry(entry.physical, entry.flags.subtracting(.writable))
-      }
-      flush.finish()
-    }
-  }
-
-  public func cache(_ cache: PageCache, reclaims frame: PageFrame, of page: UInt64) {
-    forEachMapping(of: cache, page..<page + 1) { area, start, end in
-      if !area.isLocked, let found = table.lookup(start), found.entry.frame == frame { dropPages(start, end) }
-    }
-  }
-
-  public func cache(_ cache: PageCache, replacedPages pages: Range<UInt64>) {
-    forEachMapping(of: cache, pages) { _, start, end in
-      for page in stride(from: start, to: end, by: pageSize) {
-        // What no allocator owns is the initrd's; the program's own copies are allocated frames.
-        if let found = table.lookup(page), found.entry.frame == zeroPage || !frames.owns(found.entry.frame) {
-          dropPages(page, page + UInt(pageSize))
+      let start = area.start + UInt(lower - first) << pageShift
+      let end = area.start + UInt(upper - first) << pageShift
+      switch change {
+      case .drop: dropPages(start, end)
+      case .refresh:
+        for page in stride(from: start, to: end, by: pageSize) {
+          // What no allocator owns is the initrd's; the program's own copies are other frames than the cache's.
+          if let frame = table.lookup(page)?.entry.frame,
+            frame == zeroPage || !frames.owns(frame) || cache.has(frame, at: first + UInt64(page - area.start) >> 12)
+          {
+            dropPages(page, page + UInt(pageSize))
+          }
         }
+      case .clean:
+        guard area.isShared else { return }
+        var flush = TLBFlush()
+        table.update(start, end, frames) { address, entry, _ in
+          guard entry.has(.writable) else { return entry }
+          flush.add(address)
+          return PageTableEntry(entry.physical, entry.flags.subtracting(.writable))
+        }
+        flush.finish()
+      case .reclaim(let frame):
+        if !area.isLocked, let found = table.lookup(start), found.entry.frame == frame { dropPages(start, end) }
       }
     }
+  }
+
+  public func cache(_ cache: PageCache, droppedPages pages: Range<UInt64>, keepsCopies: Bool) {
+    update(cache, pages, keepsCopies ? .refresh : .drop)
+  }
+  public func cache(_ cache: PageCache, cleanedPages pages: Range<UInt64>) { update(cache, pages, .clean) }
+  public func cache(_ cache: PageCache, reclaims frame: PageFrame, of page: UInt64) {
+    update(cache, page..<page + 1, .reclaim(frame))
   }
 }
 

@@ -2,12 +2,10 @@ public import Kernel
 
 /// Hears of pages of a cache whose frames mappings may hold.
 public protocol MappingObserver: AnyObject {
-  /// The file was cut, or a hole punched: these pages are gone, and with them the program's own copies in private
-  /// mappings. Frames are given back after the call.
-  func cache(_ cache: PageCache, droppedPages pages: Range<UInt64>)
-  /// These pages have other frames now than before, with the same content: mappings of the cache's frames, or of the
-  /// zero page in their place, start afresh. A program's own copies in private mappings stay.
-  func cache(_ cache: PageCache, replacedPages pages: Range<UInt64>)
+  /// These pages are about to go, or have other frames now than before: mappings of the cache's frames, or of the zero page
+  /// in their place, start afresh. A program's own copies in private mappings go too when the file is cut, and stay, with
+  /// `keepsCopies`, when a hole is punched or the content is the same as before. Frames are given back after the call.
+  func cache(_ cache: PageCache, droppedPages pages: Range<UInt64>, keepsCopies: Bool)
   /// These pages are about to be written back: shared mappings may not be written any more without a fault.
   func cache(_ cache: PageCache, cleanedPages pages: Range<UInt64>)
   /// The frame of this page is wanted back: mappings of it start afresh.

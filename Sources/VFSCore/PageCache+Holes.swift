@@ -12,7 +12,7 @@ extension PageCache {
     if newSize < old {
       let first = Self.pages(newSize)
       let end = Self.pages(old)
-      if first < end { notifyDropped(first..<end) }
+      if first < end { notifyDropped(first..<end, keepsCopies: false) }
       removeEntries(from: first)
       zeroTail(of: newSize)
     } else if newSize > old {
@@ -48,7 +48,7 @@ extension PageCache {
     }
     try zero(start, Int64(first) << 12)
     if first < last {
-      notifyDropped(first..<last)
+      notifyDropped(first..<last, keepsCopies: true)
       var index = first
       while index < last {
         if index < basePages {

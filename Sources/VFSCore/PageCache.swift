@@ -391,10 +391,11 @@ public final class PageCache {
   /// Whether anything is mapped.
   public var isMapped: Bool { !observers.isEmpty }
 
-  func notifyReplaced(_ index: UInt64) {
-    observers.tell { $0.cache(self, replacedPages: index..<index + 1) }
+  func notifyReplaced(_ index: UInt64) { notifyDropped(index..<index + 1, keepsCopies: true) }
+  func notifyDropped(_ pages: Range<UInt64>, keepsCopies: Bool) {
+    observers.tell { $0.cache(self, droppedPages: pages, keepsCopies: keepsCopies) }
   }
-  func notifyDropped(_ pages: Range<UInt64>) {
-    observers.tell { $0.cache(self, droppedPages: pages) }
-  }
+
+  /// Whether this page's content is in `frame`.
+  public func has(_ frame: PageFrame, at index: UInt64) -> Bool { entry(index) == frame.number }
 }

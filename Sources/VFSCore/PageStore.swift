@@ -451,7 +451,7 @@ extension PageCache {
   public func invalidate(size newSize: Int64) {
     guard let stored else { return }
     let old = Self.pages(size)
-    if old > 0 { observers.tell { $0.cache(self, replacedPages: 0..<old) } }
+    if old > 0 { notifyDropped(0..<old, keepsCopies: true) }
     var index: UInt64 = 0
     while let found = nextEntry(from: index) {
       index = found + 1

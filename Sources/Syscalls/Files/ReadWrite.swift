@@ -172,7 +172,7 @@ private func write(
   var target = position
   var room = total
   if flags.contains(.RWF_APPEND), file.inode.isRegularFile {
-    if let position, file.isWritable, Int64(total) > .max - position { throw .EINVAL }
+    if file.isWritable, Int64(total) > .max - max(position ?? file.offset, 0) { throw .EINVAL }
     let size = file.inode.size
     if size == .max, file.isWritable { throw .EFBIG }
     target = size

@@ -25,7 +25,9 @@ func sendfile(
   let target = try files.file(at: output.value)
   guard target.isWritable else { throw .EBADF }
   let limit = min(Int(bitPattern: count), IOVector.maximumTransfer, Int(Int64.max - position))
-  guard !target.flags.contains(.O_APPEND), Int64(limit) <= .max - max(target.offset, 0) else { throw .EINVAL }
+  if !target.isPipe {
+    guard !target.flags.contains(.O_APPEND), Int64(limit) <= .max - max(target.offset, 0) else { throw .EINVAL }
+  }
   // Files and devices with positions, such as /dev/zero. That a directory has no bytes shows only when some are wanted.
   switch source.inode.type {
   case .S_IFREG: break
