@@ -360,7 +360,20 @@ extension Machine {
         path = try context.makeMountPoint(place)
       }
       let fileSystem = try make()
-      return context.namespace.mount(fileSystem, at: path, source: fileSystem.typeName.bytes, flags: flags)
+      let name = fileSystem.typeName.bytes
+      // What there is one of: mount(2) shows it at other places too. devtmpfs takes tmpfs's options, the others none.
+      if context.namespace.fileSystemType(name) == nil {
+        context.namespace.register(
+          FileSystemType(name: name) { (context, _, options) throws(Errno) in
+            if fileSystem is DeviceFileSystem {
+              _ = try RamFileSystem.make(context.namespace.environment, options: options)
+            } else if !options.isEmpty {
+              throw .EINVAL
+            }
+            return fileSystem
+          })
+      }
+      return context.namespace.mount(fileSystem, at: path, source: name, flags: flags)
     } catch {
       log(.warn) {
         $0.append("cannot mount ")

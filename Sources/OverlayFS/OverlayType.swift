@@ -6,9 +6,9 @@ public import VFSCore
 /// The mount options of overlayfs.
 struct OverlayOptions {
   /// From the topmost to the bottom.
-  var lowers: [[UInt8]] = []
-  var upper: [UInt8]?
-  var work: [UInt8]?
+  var lowers: [Path] = []
+  var upper: Path?
+  var work: Path?
   /// As /proc/mounts shows them.
   var text: [UInt8] = []
 
@@ -23,29 +23,38 @@ struct OverlayOptions {
     case lowers, lower, upper, work
   }
 
-  /// - Throws: `EINVAL` for an option that there is not, or that is not supported.
-  init(_ given: [UInt8], _ environment: FileSystemEnvironment) throws(Errno) {
+  /// - Throws: `EINVAL` for an option that there is not, or that is not supported, and for a layer that is no directory;
+  ///   what the look-ups throw.
+  init(_ given: [UInt8], _ environment: FileSystemEnvironment, _ context: FileSystemContext) throws(Errno) {
+    func directory(_ path: ArraySlice<UInt8>) throws(Errno) -> Path {
+      let place = try context.resolve(Self.unescaped(path))
+      guard place.inode.isDirectory else { throw .EINVAL }
+      return place
+    }
     var options = MountOptions(given, Self.table, environment)
     while try options.next() {
       let name: StaticString
       switch Key(rawValue: options.place) {
       case .lowers:
         name = "lowerdir="
-        lowers = Self.split(options.value, at: UInt8(ascii: ":")).map { Self.unescaped($0) }
+        lowers = []
+        for path in Self.split(options.value, at: UInt8(ascii: ":")) {
+          if path.isEmpty { throw .EINVAL }
+          lowers.append(try directory(path))
+        }
       case .lower:
         name = "lowerdir+="
-        lowers.append(Self.unescaped(options.value))
+        lowers.append(try directory(options.value))
       case .upper:
         name = "upperdir="
-        upper = Self.unescaped(options.value)
+        upper = try directory(options.value)
       case .work:
         name = "workdir="
-        work = Self.unescaped(options.value)
+        work = try directory(options.value)
       case nil: continue
       }
       if !text.isEmpty { text.append(UInt8(ascii: ",")) }
       text += name.bytes + options.value
-      for lower in lowers where lower.isEmpty { throw .EINVAL }
     }
   }
 
@@ -100,7 +109,7 @@ extension OverlayFileSystem {
   ) -> FileSystemType {
     FileSystemType(name: [UInt8](("overlay" as StaticString).bytes)) { (context, name, options) throws(Errno) in
       if OverlayOptions.nameLayers(options, environment) {
-        return try make(environment, context, try OverlayOptions(options, environment))
+        return try make(environment, context, try OverlayOptions(options, environment, context))
       }
       let lower: Dentry
       if name.first == UInt8(ascii: "/") {
@@ -141,14 +150,11 @@ extension OverlayFileSystem {
   ) throws(Errno) -> OverlayFileSystem {
     if options.lowers.isEmpty || options.lowers.count > 500 { throw .EINVAL }
     var upper: OverlayLayer?
-    if let path = options.upper {
-      guard let workPath = options.work else { throw .EINVAL }
-      let place = try context.resolve(path)
-      let work = try context.resolve(workPath)
+    if let place = options.upper {
       // The upper layer changes without sleeping, so it must be in memory.
-      guard place.inode.isDirectory, work.inode.isDirectory, place.inode.fileSystem is MemoryFileSystem,
-        !place.mount.isReadOnly, work.inode.fileSystem === place.inode.fileSystem,
-        !place.dentry.isAncestor(of: work.dentry), !work.dentry.isAncestor(of: place.dentry)
+      guard let work = options.work, place.inode.fileSystem is MemoryFileSystem, !place.mount.isReadOnly,
+        work.inode.fileSystem === place.inode.fileSystem, !place.dentry.isAncestor(of: work.dentry),
+        !work.dentry.isAncestor(of: place.dentry)
       else { throw .EINVAL }
       for mount in context.namespace.mounts {
         if let other = mount.fileSystem as? OverlayFileSystem, other.upper?.root === place.dentry { throw .EBUSY }
@@ -159,12 +165,11 @@ extension OverlayFileSystem {
       throw .EINVAL
     }
     var lowers: [OverlayLayer] = []
-    for path in options.lowers {
-      let place = try context.resolve(path)
-      guard place.inode.isDirectory else { throw .EINVAL }
-      if let root = upper?.root, root.isAncestor(of: place.dentry) || place.dentry.isAncestor(of: root) {
-        throw .ELOOP
-      }
+    for place in options.lowers {
+      // It may lie in no other layer; the upper one may lie in it.
+      var layers = upper?.root.isAncestor(of: place.dentry) == true ? 1 : 0
+      for other in options.lowers where other.dentry.isAncestor(of: place.dentry) { layers += 1 }
+      if layers > 1 { throw .ELOOP }
       lowers.append(OverlayLayer(place.dentry, isUpper: false))
     }
     return OverlayFileSystem(environment, upper: upper, lowers: lowers, optionText: options.text)

@@ -9,12 +9,14 @@ extension FileSystemContext {
   public func mount(
     source: [UInt8]?, at path: [UInt8], type: [UInt8]?, _ flags: MountFlags, options: [UInt8]
   ) throws(Errno) {
-    let place = try resolve(path)
+    var place = try resolve(path)
+    // Linux's MS_NOUSER is bit 31 of a signed number.
+    if flags.rawValue >> 31 != 0 { throw .EINVAL }
     guard credentials.isPrivileged else { throw .EPERM }
     if flags.contains(.MS_REMOUNT) { return try remount(place, flags, options) }
     if flags.contains(.MS_BIND) {
       let from = try resolve(mountSource: source)
-      try checkMountPoint(place)
+      try enterMountPoint(&place)
       let mount = from.mount
       guard mount.isAttached, !mount.isUnbindable else { throw .EINVAL }
       return try namespace.attach(
@@ -28,7 +30,7 @@ extension FileSystemContext {
     }
     if flags.contains(.MS_MOVE) {
       let from = try resolve(mountSource: source)
-      try checkMountPoint(place)
+      try enterMountPoint(&place)
       let mount = from.mount
       guard mount.isAttached, from.isMountRoot, let parent = mount.parent?.mount, parent.group == 0,
         from.inode.isDirectory == place.inode.isDirectory
@@ -37,18 +39,18 @@ extension FileSystemContext {
     }
     guard let type else { throw .EINVAL }
     guard let kind = namespace.fileSystemType(type) else { throw .ENODEV }
-    // Before a session with a server begins.
-    try checkMountPoint(place)
-    guard place.inode.isDirectory else { throw .ENOTDIR }
     let fileSystem = try kind.make(self, source ?? [], options)
     var own = StatfsFlags(flags)
     if fileSystem.isAlwaysReadOnly { own.insert(.ST_RDONLY) }
     // One that is mounted elsewhere already stays there what it is.
     if fileSystem.mountCount == 0 { fileSystem.isReadOnly = own.contains(.ST_RDONLY) }
     let mount = namespace.makeMount(fileSystem, root: fileSystem.root, source: source ?? [], flags: own)
-    // That may have slept.
-    try checkMountPoint(place)
-    if place.isMountRoot, place.mount.fileSystem === fileSystem { throw .EBUSY }
+    // What is wrong with the place comes after what is wrong with the file system.
+    try enterMountPoint(&place)
+    // Each mount of a proc is another one in Linux.
+    if place.isMountRoot, place.mount.fileSystem === fileSystem, fileSystem.magic != FilesystemMagic.PROC_SUPER_MAGIC {
+      throw .EBUSY
+    }
     try namespace.attach([mount], at: place)
   }
 
@@ -57,8 +59,9 @@ extension FileSystemContext {
     return try resolve(source)
   }
 
-  /// Whether something can be mounted here.
-  private func checkMountPoint(_ place: Path) throws(Errno) {
+  /// Goes to the top of what is mounted at a place, which may be `.`, and checks that something can be mounted there.
+  private func enterMountPoint(_ place: inout Path) throws(Errno) {
+    place.followMounts()
     if place.dentry.isDetached { throw .ENOENT }
     if !place.mount.isAttached { throw .EINVAL }
   }
@@ -115,10 +118,12 @@ extension FileSystemContext {
 
   /// See umount2(2).
   public func unmount(_ path: [UInt8], _ flags: UnmountFlags) throws(Errno) {
-    let place = try resolve(path, follow: !flags.contains(.UMOUNT_NOFOLLOW))
+    var place = try resolve(path, follow: !flags.contains(.UMOUNT_NOFOLLOW))
+    place.followMounts()
     guard credentials.isPrivileged else { throw .EPERM }
     let mount = place.mount
     guard place.isMountRoot, mount.isAttached else { throw .EINVAL }
+    if flags.contains(.MNT_EXPIRE), !flags.isDisjoint(with: [.MNT_FORCE, .MNT_DETACH]) { throw .EINVAL }
     if mount === root.mount {
       if flags.contains(.MNT_EXPIRE) { throw .EINVAL }
       if !flags.contains(.MNT_DETACH) {

@@ -160,26 +160,36 @@ struct TestOverlay {
     #expect(throws: Errno.ENOENT) { try test.context.stat("/d") }
   }
 
+  /// What options of overlayfs name, in a tree with some directories.
+  private func parse(_ text: String) throws -> OverlayOptions {
+    let machine = TestMachine()
+    let root = MemoryFileSystem(machine.environment, typeName: "tmpfs")
+    let context = FileSystemContext(Namespace(machine.environment, root: root, source: []))
+    for name in ["/a", "/b", "/b:c", "/a,b", "/u", "/w"] { try context.mkdir(name) }
+    try context.make("/file")
+    return try OverlayOptions(Array(text.utf8), machine.environment, context)
+  }
+
   @Test(arguments: [
     ("lowerdir=/a:/b\\:c,upperdir=/u,workdir=/w", ["/a", "/b:c"]),
     ("lowerdir+=/a,lowerdir+=/b,index=off", ["/a", "/b"]),
     ("lowerdir=/a\\,b,xino=auto,volatile", ["/a,b"]),
   ])
   func options(text: String, lowers: [String]) throws {
-    let options = try OverlayOptions(Array(text.utf8), TestMachine().environment)
-    #expect(options.lowers == lowers.map { Array($0.utf8) })
+    let options = try parse(text)
+    #expect(options.lowers.map { $0.dentry.name } == lowers.map { Array($0.utf8.dropFirst()) })
   }
 
   @Test(arguments: [
-    "lowerdir=/a::/b", "lowerdir=", "lowerdir=/a,unknown", "redirect_dir=on", "metacopy=on", "index=on",
+    "lowerdir=/a::/b", "lowerdir=", "lowerdir=/a,unknown", "lowerdir=/file", "redirect_dir=on", "metacopy=on",
+    "index=on",
   ])
   func wrongOptions(text: String) {
-    let isRejected: Bool
-    do throws(Errno) {
-      isRejected = try OverlayOptions(Array(text.utf8), TestMachine().environment).lowers.isEmpty
-    } catch {
-      isRejected = error == .EINVAL
-    }
-    #expect(isRejected)
+    #expect(throws: Errno.EINVAL) { try parse(text) }
+  }
+
+  @Test(arguments: ["lowerdir=/none,unknown", "lowerdir=/a:/none", "upperdir=/none"])
+  func layersThatAreNotThere(text: String) {
+    #expect(throws: Errno.ENOENT) { try parse(text) }
   }
 }

@@ -30,7 +30,6 @@ func mount(
 func umount2(_ thread: Thread, _ target: UserString, _ flags: Flags<UnmountFlags>) throws(Errno) -> Int {
   let flags = flags.value
   guard flags.rawValue & ~0xf == 0 else { throw .EINVAL }
-  if flags.contains(.MNT_EXPIRE), !flags.isDisjoint(with: [.MNT_FORCE, .MNT_DETACH]) { throw .EINVAL }
   try thread.process.fileSystem.unmount(try target.path(), flags)
   return 0
 }
