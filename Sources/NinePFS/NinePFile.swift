@@ -26,7 +26,7 @@ final class NinePFile: RegularFile {
   override func write(from reader: inout UserReader, at position: Int64?) throws(Errno) -> Int {
     if !isCached { try file.revalidate() }
     let count = try super.write(from: &reader, at: position)
-    if !isCached || !flags.isDisjoint(with: .O_SYNC) { try file.flush() }
+    if !isCached || !flags.isDisjoint(with: .O_SYNC) || file.share.flags.contains(.MS_SYNCHRONOUS) { try file.flush() }
     return count
   }
 

@@ -2,52 +2,52 @@ internal import LinuxABI
 internal import Support
 internal import VFSCore
 
-/// The texts of /proc/PID/mounts and mountinfo.
+/// The texts of /proc/PID/mounts, mountinfo and mountstats.
 enum MountReport {
-  static func mounts(_ namespace: Namespace, _ root: Path, _ text: inout TextBuffer) {
+  static func write(_ file: ProcessFile, _ namespace: Namespace, _ root: Path, _ text: inout TextBuffer) {
     for mount in namespace.mounts {
       guard let place = place(mount, root) else { continue }
-      escape(source(mount), &text)
-      text.append(" ")
+      if file == .mountinfo {
+        text.append(decimal: UInt(mount.id))
+        text.append(" ")
+        text.append(decimal: UInt(mount.parent?.mount.id ?? 1))
+        text.append(" ")
+        text.append(decimal: UInt(mount.fileSystem.device.major))
+        text.append(":")
+        text.append(decimal: UInt(mount.fileSystem.device.minor))
+        text.append(" ")
+        escape(inner(mount), &text)
+        text.append(" ")
+        escape(place, &text)
+        text.append(mount.flags.contains(.ST_RDONLY) ? " ro" : " rw")
+        flags(mount, &text)
+        number(" shared:", mount.group, &text)
+        number(" master:", mount.master, &text)
+        if mount.isUnbindable { text.append(" unbindable") }
+        text.append(" - ")
+        text.append(mount.fileSystem.typeName)
+        text.append(" ")
+        source(mount, &text)
+        text.append(mount.fileSystem.isReadOnly ? " ro" : " rw")
+        superFlags(mount, &text)
+        options(mount, &text)
+        text.append("\n")
+        continue
+      }
+      let isStatistics = file == .mountstats
+      if isStatistics { text.append("device ") }
+      source(mount, &text)
+      text.append(isStatistics ? " mounted on " : " ")
       escape(place, &text)
-      text.append(" ")
+      text.append(isStatistics ? " with fstype " : " ")
       text.append(mount.fileSystem.typeName)
-      text.append(" ")
-      text.append(mount.isReadOnly ? "ro" : "rw")
-      if mount.flags.contains(.ST_SYNCHRONOUS) { text.append(",sync") }
-      flags(mount, &text)
-      options(mount, &text)
-      text.append(" 0 0\n")
-    }
-  }
-
-  static func information(_ namespace: Namespace, _ root: Path, _ text: inout TextBuffer) {
-    for mount in namespace.mounts {
-      guard let place = place(mount, root) else { continue }
-      text.append(decimal: UInt(mount.id))
-      text.append(" ")
-      text.append(decimal: UInt(mount.parent?.mount.id ?? 1))
-      text.append(" ")
-      text.append(decimal: UInt(mount.fileSystem.device.major))
-      text.append(":")
-      text.append(decimal: UInt(mount.fileSystem.device.minor))
-      text.append(" ")
-      escape(inner(mount), &text)
-      text.append(" ")
-      escape(place, &text)
-      text.append(" ")
-      text.append(mount.flags.contains(.ST_RDONLY) ? "ro" : "rw")
-      flags(mount, &text)
-      number(" shared:", mount.group, &text)
-      number(" master:", mount.master, &text)
-      if mount.isUnbindable { text.append(" unbindable") }
-      text.append(" - ")
-      text.append(mount.fileSystem.typeName)
-      text.append(" ")
-      escape(source(mount), &text)
-      text.append(mount.fileSystem.isReadOnly ? " ro" : " rw")
-      if mount.flags.contains(.ST_SYNCHRONOUS) { text.append(",sync") }
-      options(mount, &text)
+      if !isStatistics {
+        text.append(mount.isReadOnly ? " ro" : " rw")
+        superFlags(mount, &text)
+        flags(mount, &text)
+        options(mount, &text)
+        text.append(" 0 0")
+      }
       text.append("\n")
     }
   }
@@ -76,10 +76,16 @@ enum MountReport {
     return path.isEmpty ? [UInt8(ascii: "/")] : path
   }
 
-  private static func source(_ mount: Mount) -> [UInt8] {
-    if !mount.source.isEmpty { return mount.source }
-    let none: StaticString = "none"
-    return none.bytes
+  private static func source(_ mount: Mount, _ text: inout TextBuffer) {
+    if mount.source.isEmpty { text.append("none") } else { escape(mount.source, isSource: true, &text) }
+  }
+
+  private static func superFlags(_ mount: Mount, _ text: inout TextBuffer) {
+    let flags = mount.fileSystem.flags
+    if flags.contains(.MS_SYNCHRONOUS) { text.append(",sync") }
+    if flags.contains(.MS_DIRSYNC) { text.append(",dirsync") }
+    if flags.contains(.MS_MANDLOCK) { text.append(",mand") }
+    if flags.contains(.MS_LAZYTIME) { text.append(",lazytime") }
   }
 
   private static func flags(_ mount: Mount, _ text: inout TextBuffer) {
@@ -105,14 +111,14 @@ enum MountReport {
     text.append(decimal: UInt(group))
   }
 
-  /// Writes what would break the columns as octal: blanks, line ends, the backslash and `#`.
-  private static func escape(_ bytes: [UInt8], _ text: inout TextBuffer) {
+  /// Writes what would break the columns as octal: blanks, line ends, the backslash, and `#` of a source.
+  private static func escape(_ bytes: [UInt8], isSource: Bool = false, _ text: inout TextBuffer) {
     for byte in bytes {
-      switch byte {
-      case 0x20, 0x09, 0x0a, 0x5c, 0x23:
+      if byte == 0x20 || byte == 0x09 || byte == 0x0a || byte == 0x5c || (byte == 0x23 && isSource) {
         text.append("\\")
         text.append(octal: UInt(byte), width: 3)
-      default: text.append(byte: byte)
+      } else {
+        text.append(byte: byte)
       }
     }
   }

@@ -7,6 +7,7 @@ internal import VFSCore
 enum ProcessFile: UInt8, CaseIterable {
   case auxv, cgroup, cmdline, comm, coredumpFilter, cwd, environ, exe, fd, fdinfo, gidMap, io, limits, maps, mountinfo
   case mounts, oomScore, oomScoreAdj, personality, root, smaps, stat, statm, status, task, uidMap, wchan, children
+  case mountstats
 
   var name: StaticString {
     switch self {
@@ -38,6 +39,7 @@ enum ProcessFile: UInt8, CaseIterable {
     case .uidMap: "uid_map"
     case .wchan: "wchan"
     case .children: "children"
+    case .mountstats: "mountstats"
     }
   }
 
@@ -51,7 +53,7 @@ enum ProcessFile: UInt8, CaseIterable {
 
   var permissions: UInt32 {
     switch self {
-    case .auxv, .environ, .io, .personality: 0o400
+    case .auxv, .environ, .io, .mountstats, .personality: 0o400
     case .comm, .coredumpFilter, .oomScoreAdj, .uidMap, .gidMap: 0o644
     case .cwd, .exe, .root: 0o777
     case .fd, .fdinfo: 0o500
@@ -87,11 +89,15 @@ final class ProcProcessDirectory: ProcDirectory {
     subject.own(self)
   }
 
+  private func isLacking(_ file: ProcessFile) -> Bool {
+    isThread ? file == .task || file == .mountstats : file == .children
+  }
+
   override var processID: Int32? { isThread ? nil : subject.process.pid }
 
   override func lookup(_ name: [UInt8]) throws(Errno) -> Inode? {
     for file in ProcessFile.allCases where ProcName.equal(name, file.name) {
-      if file == (isThread ? .task : .children) { return nil }
+      if isLacking(file) { return nil }
       let inode: Inode
       let number = self.number + 1 + UInt64(file.rawValue)
       switch file {
@@ -112,7 +118,7 @@ final class ProcProcessDirectory: ProcDirectory {
     var position = position
     while let file = UInt8(exactly: position - 2).flatMap(ProcessFile.init(rawValue:)) {
       position += 1
-      if file == (isThread ? .task : .children) { continue }
+      if isLacking(file) { continue }
       let number = self.number + 1 + UInt64(file.rawValue)
       guard emit(file.name.bytes, number, file.type.directoryEntryType, position) else { return }
     }
@@ -291,8 +297,8 @@ final class ProcProcessText: ProcText {
     case .limits: ProcessReport.limits(process, &text)
     case .maps: ProcessReport.maps(process, proc.processes.currentRoot, details: false, &text)
     case .smaps: ProcessReport.maps(process, proc.processes.currentRoot, details: true, &text)
-    case .mounts: MountReport.mounts(proc.namespace, process.fileSystem.root, &text)
-    case .mountinfo: MountReport.information(proc.namespace, process.fileSystem.root, &text)
+    case .mounts, .mountinfo, .mountstats:
+      MountReport.write(file, proc.namespace, process.fileSystem.root, &text)
     case .oomScore:
       text.append(decimal: process.oomScore)
       text.append("\n")

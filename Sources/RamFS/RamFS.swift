@@ -41,9 +41,13 @@ public final class RamFileSystem: MemoryFileSystem {
       text.append(name)
       if isOctal { text.append(octal: UInt(value)) } else { text.append(decimal: value) }
     }
-    if options.pageLimit != nil { show("size=", quota.limit == .max ? 0 : quota.limit << 2) }
-    if options.pageLimit != nil { text.append("k") }
-    if options.inodeLimit != nil { show("nr_inodes=", inodeLimit == .max ? 0 : inodeLimit) }
+    // Linux shows no limit that is the one without an option.
+    let half = environment.frames.totalFrames / 2
+    if options.pageLimit != nil, quota.limit != half {
+      show("size=", quota.limit == .max ? 0 : quota.limit << 2)
+      text.append("k")
+    }
+    if options.inodeLimit != nil, inodeLimit != half { show("nr_inodes=", inodeLimit == .max ? 0 : inodeLimit) }
     if let mode = options.mode, mode != Self.defaultMode { show("mode=", Int(mode.rawValue), isOctal: true) }
     if let uid = options.uid, uid != 0 { show("uid=", Int(uid)) }
     if let gid = options.gid, gid != 0 { show("gid=", Int(gid)) }

@@ -17,7 +17,7 @@ struct RamFSOptions {
 
   init(_ text: [UInt8], _ environment: FileSystemEnvironment) throws(Errno) {
     var options = MountOptions(
-      text, "size=%p nr_blocks=%k nr_inodes=%k mode=%o uid=%u gid=%u inode64", environment)
+      text, "size=%p nr_blocks=%k nr_inodes=%k mode=%o uid=%u gid=%u inode64 inode32 noswap huge=never", environment)
     while try options.next() {
       // tmpfs takes 0 as no limit.
       let number = options.number == 0 || options.number == -1 ? Int.max : options.number
@@ -32,7 +32,7 @@ struct RamFSOptions {
       case .mode: mode = FileMode(rawValue: UInt32(options.number & 0o7777))
       case .uid: uid = UInt32(options.number)
       case .gid: gid = UInt32(options.number)
-      // Inode numbers have 64 bits.
+      // Inode numbers have 64 bits, and there are no large pages and no swap.
       case nil: break
       }
     }

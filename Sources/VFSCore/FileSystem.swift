@@ -25,6 +25,8 @@ open class FileSystem {
   open var takesMountPoints: Bool { childPolicy == .complete }
   /// Nothing is to be written to it, through whichever mount.
   public final var isReadOnly = false
+  /// What else mount(2) said of it: MS_SYNCHRONOUS, MS_DIRSYNC, MS_MANDLOCK, MS_LAZYTIME.
+  public final internal(set) var flags: MountFlags = []
   /// Nothing can be written to it, whatever is asked for.
   open var isAlwaysReadOnly: Bool { false }
   /// Inodes that have lost their last name, or never had one, and are still used.

@@ -41,7 +41,10 @@ extension FileSystemContext {
   /// See fstatfs(2).
   public func statfs(_ place: Path) throws(Errno) -> Statfs {
     var result = try place.inode.fileSystem.statfs()
+    // These two have the same bits.
+    let own = place.inode.fileSystem.flags.intersection([.MS_SYNCHRONOUS, .MS_MANDLOCK])
     result.f_flags = place.mount.flags.union(place.mount.isReadOnly ? [.ST_VALID, .ST_RDONLY] : .ST_VALID)
+      .union(StatfsFlags(rawValue: own.rawValue))
     return result
   }
 

@@ -40,10 +40,12 @@ extension FileSystemContext {
     guard let type else { throw .EINVAL }
     guard let kind = namespace.fileSystemType(type) else { throw .ENODEV }
     let fileSystem = try kind.make(self, source ?? [], options)
-    var own = StatfsFlags(flags)
-    if fileSystem.isAlwaysReadOnly { own.insert(.ST_RDONLY) }
+    let own = StatfsFlags(flags)
     // One that is mounted elsewhere already stays there what it is.
-    if fileSystem.mountCount == 0 { fileSystem.isReadOnly = own.contains(.ST_RDONLY) }
+    if fileSystem.mountCount == 0 {
+      fileSystem.isReadOnly = own.contains(.ST_RDONLY) || fileSystem.isAlwaysReadOnly
+      fileSystem.flags = flags.intersection([.MS_DIRSYNC, .remountable])
+    }
     let mount = namespace.makeMount(fileSystem, root: fileSystem.root, source: source ?? [], flags: own)
     // What is wrong with the place comes after what is wrong with the file system.
     try enterMountPoint(&place)
@@ -79,14 +81,14 @@ extension FileSystemContext {
     let isReadOnly = new.contains(.ST_RDONLY)
     if flags.contains(.MS_BIND) {
       if isReadOnly, mount.writerCount > 0 { throw .EBUSY }
-      // What the file system itself is stays.
-      mount.flags = new.subtracting(.ST_SYNCHRONOUS).union(mount.flags.intersection(.ST_SYNCHRONOUS))
+      mount.flags = new
       return
     }
     if fileSystem.isAlwaysReadOnly, !isReadOnly { throw .EROFS }
     try fileSystem.reconfigure(options, isBusy: isReadOnly && !fileSystem.isReadOnly && hasWriters(fileSystem))
     if isReadOnly { try fileSystem.synchronize() }
     fileSystem.isReadOnly = isReadOnly
+    fileSystem.flags = fileSystem.flags.intersection(.MS_DIRSYNC).union(flags.intersection(.remountable))
     mount.flags = new
   }
 
@@ -139,6 +141,11 @@ extension FileSystemContext {
   }
 }
 
+extension MountFlags {
+  /// What a file system, and not a mount of it, is told at first and by a remount.
+  fileprivate static var remountable: Self { [.MS_SYNCHRONOUS, .MS_MANDLOCK, .MS_LAZYTIME] }
+}
+
 extension StatfsFlags {
   /// The flags of a mount that mount(2) was asked for.
   public init(_ flags: MountFlags) {
@@ -147,7 +154,6 @@ extension StatfsFlags {
     if flags.contains(.MS_NOSUID) { result.insert(.ST_NOSUID) }
     if flags.contains(.MS_NODEV) { result.insert(.ST_NODEV) }
     if flags.contains(.MS_NOEXEC) { result.insert(.ST_NOEXEC) }
-    if flags.contains(.MS_SYNCHRONOUS) { result.insert(.ST_SYNCHRONOUS) }
     if flags.contains(.MS_NODIRATIME) { result.insert(.ST_NODIRATIME) }
     if flags.contains(.MS_NOSYMFOLLOW) { result.insert(.ST_NOSYMFOLLOW) }
     if !flags.contains(.MS_STRICTATIME) {

@@ -159,7 +159,7 @@ final class FakeMachineInformation: MachineInformation {
     #expect(Set(names).isSuperset(of: [".", "..", "self", "thread-self", "meminfo", "sys", "mounts"]))
     #expect(Set(names).count == names.count)
     for name in names where !["self", "thread-self", "mounts"].contains(name) { _ = try context.stat("/proc/" + name) }
-    #expect(Set(try context.open("/proc/1").names(perCall: 64)).count == 27 + 2)
+    #expect(Set(try context.open("/proc/1").names(perCall: 64)).count == 28 + 2)
     #expect(try context.open("/proc/1/task").names() == [".", "..", "1", "7"])
     #expect(!(try context.open("/proc/1/task/7").names()).contains("task"))
     #expect(try context.content("/proc/7/comm") == "prog\n")
