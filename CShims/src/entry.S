@@ -224,7 +224,24 @@ cshims_return_to_user:
 
 // MARK: User memory
 
-#define EIGHT_WORDS 0, 8, 16, 24, 32, 40, 48, 56
+.macro EIGHT_WORDS operation
+	\operation 0, %rax
+	\operation 8, %rcx
+	\operation 16, %r8
+	\operation 24, %r9
+	\operation 32, %r10
+	\operation 40, %r11
+	\operation 48, %rbx
+	\operation 56, %rbp
+.endm
+.macro LOAD_WORD offset, register
+9:	movq \offset(%rsi), \register
+	FIXUP 9b, 7f
+.endm
+.macro STORE_WORD offset, register
+9:	movq \register, \offset(%rdi)
+	FIXUP 9b, 7f
+.endm
 
 // rdi destination, rsi source, rdx count; returns the bytes not copied.
 	.globl cshims_copy_user
@@ -232,18 +249,19 @@ cshims_copy_user:
 	STAC
 	cmpb $0, cshims_features+CSHIMS_FEATURES_TRANSLATED(%rip)
 	je 8f
-	jmp 7f
-6:	.irp offset, EIGHT_WORDS // as memcpy does it there
-9:	movq \offset(%rsi), %rax
-	FIXUP 9b, 8f
-9:	movq %rax, \offset(%rdi)
-	FIXUP 9b, 8f
-	.endr
+	cmpq $64, %rdx
+	jb 8f
+	pushq %rbx
+	pushq %rbp
+6:	EIGHT_WORDS LOAD_WORD // as memcpy does it there
+	EIGHT_WORDS STORE_WORD
 	addq $64, %rsi
 	addq $64, %rdi
 	subq $64, %rdx
-7:	cmpq $64, %rdx
+	cmpq $64, %rdx
 	jae 6b
+7:	popq %rbp
+	popq %rbx
 8:	movq %rdx, %rcx
 	shrq $3, %rcx
 	andl $7, %edx
@@ -270,7 +288,7 @@ cshims_zero_user:
 	cmpb $0, cshims_features+CSHIMS_FEATURES_TRANSLATED(%rip)
 	je 8f
 	jmp 7f
-6:	.irp offset, EIGHT_WORDS
+6:	.irp offset, 0, 8, 16, 24, 32, 40, 48, 56
 9:	movq %rax, \offset(%rdi)
 	FIXUP 9b, 8f
 	.endr
