@@ -20,7 +20,9 @@ final class VirtioDevices {
   }
   private lazy var shares: [Share] = of(VirtioDeviceKind.ninePTransport).compactMap { transport in
     do throws(Errno) {
-      return Share(try VirtioNineP(transport, machine.frames))
+      let device = try VirtioNineP(transport, machine.frames)
+      machine.scheduler.add(polled: device)
+      return Share(device)
     } catch {
       machine.log(.warn) {
         $0.append("9p: a device cannot be used: ")

@@ -83,6 +83,7 @@ public final class VirtioNineP: NinePChannel {
   public func didFlush(_ exchange: NinePExchange) {}
 
   private func handleInterrupt() {
+    if hasFailed { return }
     do throws(VirtqueueFault) {
       repeat {
         while let completion = try queue.next() {
@@ -115,4 +116,15 @@ public final class VirtioNineP: NinePChannel {
     }
     for exchange in pending { exchange.finish(0) }
   }
+}
+
+extension VirtioNineP: PolledDevice {
+  public var isBusy: Bool { !hasFailed && queue.inFlight > 0 }
+  public func beginPolling() { queue.disableInterrupts() }
+  public func poll() {
+    guard queue.hasFinished else { return }
+    handleInterrupt()
+    queue.disableInterrupts()
+  }
+  public func endPolling() { handleInterrupt() }
 }

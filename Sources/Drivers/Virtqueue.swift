@@ -195,6 +195,9 @@ public final class Virtqueue {
     return SharedMemory.load16(at: usedRing) & 1 == 0
   }
 
+  /// Whether `next` would find something.
+  public var hasFinished: Bool { SharedMemory.load16(at: usedRing + 2) != used }
+
   /// Takes the next request that the device has finished; nil when there is none.
   ///
   /// - Throws: What the device lied about. From then on it is thrown again.

@@ -36,7 +36,15 @@ internal import Platform
   private var samplingRests = true
   private static var samplePeriod: UInt64 { 10_000_000 }
 
-  public init(timers: TimerQueue) { self.timers = timers }
+  private let polling: IdlePolling
+
+  public init(timers: TimerQueue) {
+    self.timers = timers
+    polling = IdlePolling(timers)
+  }
+
+  /// Looks for replies of a device before the CPU goes idle, where that pays.
+  public func add(polled device: any PolledDevice) { polling.devices.append(device) }
 
   private func startSampling(_ now: UInt64, after delay: UInt64 = samplePeriod) {
     guard sample != nil else { return }
@@ -281,11 +289,13 @@ internal import Platform
       // The task that just went to sleep keeps its stack while the CPU idles: no switch when it is the next to run.
       idleSince = now
       sliceEnd = .max
-      repeat {
+      polling.begin(start) { !ready.isEmpty }
+      while ready.isEmpty {
         timers.arm(sliceEnd: .max, at: timers.now())
         CPU.idle()
-      } while ready.isEmpty
+      }
       now = timers.now()
+      polling.end(now &- start)
       idleTotal &+= now &- start
       idleSince = nil
       if samplingRests { startSampling(now) }
