@@ -300,6 +300,8 @@ extension FileSystemContext {
     }
     guard place.inode.isSymbolicLink else { throw .EINVAL }
     let target = try place.inode.readLink()
+    // Only a path in /proc can be that long.
+    guard target.count < PathLimits.PATH_MAX else { throw .ENAMETOOLONG }
     place.inode.didAccess(on: place.mount)
     return target
   }

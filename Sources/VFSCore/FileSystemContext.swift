@@ -86,10 +86,12 @@ public final class FileSystemContext {
 
   /// The absolute path of the working directory. See getcwd(2).
   ///
-  /// - Throws: `ENOENT` when the directory was removed.
+  /// - Throws: `ENOENT` when the directory was removed, `ENAMETOOLONG` when the path is longer than a call takes.
   public func currentDirectory() throws(Errno) -> [UInt8] {
     if workingDirectory.isRemoved { throw .ENOENT }
-    return workingDirectory.text(root: root, marksUnreachable: true)
+    let text = workingDirectory.text(root: root, marksUnreachable: true)
+    guard text.count < PathLimits.PATH_MAX else { throw .ENAMETOOLONG }
+    return text
   }
 
   /// The absolute path of a place as /proc shows it: from the top of the tree of mounts where it lies outside the root,

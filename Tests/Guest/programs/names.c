@@ -442,6 +442,23 @@ static void working_directory(void) {
   CHECK_OK(chdir("/work"));
 }
 
+/// What a path longer than PATH_MAX is good for.
+static void deep_directories(void) {
+  enum { DEPTH = 18 };
+  static char name[256], text[2 * PATH_MAX];
+  memset(name, 'd', 255);
+  for (int i = 0; i < DEPTH; i++) CHECK_THAT("a deeper directory", mkdir(name, 0755) == 0 && chdir(name) == 0);
+  CHECK_RAW(ENAMETOOLONG, SYS_getcwd, text, sizeof text);
+  CHECK_RAW(ENAMETOOLONG, SYS_getcwd, text, 3);
+  CHECK_ERRNO(readlink("/proc/self/cwd", text, sizeof text), ENAMETOOLONG);
+  struct stat status;
+  CHECK_OK(stat("/proc/self/cwd/..", &status));
+  for (int i = 0; i < DEPTH - 3; i++) chdir(".."), rmdir(name);
+  CHECK_EQ(readlink("/proc/self/cwd", text, sizeof text), 5 + 3 * 256);
+  for (int i = 0; i < 3; i++) chdir(".."), rmdir(name);
+  CHECK(strcmp(getcwd(text, sizeof text), "/work") == 0);
+}
+
 int main(void) {
   umask(022);
   hard_links();
@@ -451,5 +468,6 @@ int main(void) {
   lookups();
   attributes();
   working_directory();
+  deep_directories();
   CHECK_END();
 }
