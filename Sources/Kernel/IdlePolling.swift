@@ -26,7 +26,7 @@ final class IdlePolling {
   private var count: UInt32 = 0
   /// Nanoseconds of a wait on the average.
   private var whenPolling: UInt64 = 0
-  private var whenSleeping = limit
+  private var whenSleeping = window
   private var isPolling = false
   private var isMeasuring = false
 
