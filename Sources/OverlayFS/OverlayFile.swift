@@ -69,12 +69,10 @@ final class OverlayFile: OpenFile {
   override func truncate(to size: Int64) throws(Errno) {
     guard isWritable, size >= 0 else { throw .EINVAL }
     try file.truncate(to: size)
-    path.note(.IN_MODIFY)
   }
 
   override func allocate(_ mode: FallocateMode, offset: Int64, count: Int64) throws(Errno) {
     try current().allocate(mode, offset: offset, count: count)
-    path.note(.IN_MODIFY)
   }
 
   override func mappingCache() throws(Errno) -> PageCache? { try current().mappingCache() }

@@ -43,8 +43,6 @@ extension OpenFile {
         var reader = UserReader(kernel: buffer, count: read)
         let written = try target.write(from: &reader, at: targetPosition.map { $0 &+ Int64(total) })
         position &+= Int64(written)
-        _ = didRead(written)
-        _ = target.didWrite(written)
         total += written
         if written < read { break }
       } catch {

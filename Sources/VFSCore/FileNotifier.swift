@@ -39,7 +39,10 @@ public final class FileNotifier {
     let inode = dentry.inode
     let events = inode.isDirectory ? events.union(.IN_ISDIR) : events
     if let directory = dentry.parent {
-      for mark in directory.inode.marks where !(dentry.isDetached && mark.mask.contains(.IN_EXCL_UNLINK)) {
+      // Linux leaves out what happens by an open file, and attributes are not the open file's.
+      let isOpenFile = !events.contains(.IN_ATTRIB)
+      for mark in directory.inode.marks
+      where !(isOpenFile && dentry.isDetached && mark.mask.contains(.IN_EXCL_UNLINK)) {
         mark.report(events, name: dentry.name)
       }
     }
@@ -75,7 +78,7 @@ public final class FileNotifier {
     let cookie = makeCookie()
     note(from, .IN_MOVED_FROM, oldName, of: inode, cookie: cookie)
     note(to, .IN_MOVED_TO, newName, of: inode, cookie: cookie)
-    if let target, !target.isDirectory { note(target, .IN_ATTRIB) }
+    if let target { note(target, .IN_ATTRIB) }
     note(inode, .IN_MOVE_SELF)
     if let target { noteEnd(of: target) }
   }
@@ -106,10 +109,10 @@ extension OpenFile {
   @inline(__always)
   private final var notifier: FileNotifier { inode.fileSystem.environment.notifier }
 
-  /// Notes that bytes were read; returns their count.
+  /// Notes that bytes were read, or by a call with several buffers none; returns their count.
   @inline(__always)
-  public final func didRead(_ count: Int) -> Int {
-    if count > 0, notifier.isActive { notifier.note(path.dentry, .IN_ACCESS) }
+  public final func didRead(_ count: Int, notesNothing: Bool = false) -> Int {
+    if count > 0 || notesNothing, notifier.isActive { notifier.note(path.dentry, .IN_ACCESS) }
     return count
   }
 

@@ -81,7 +81,7 @@ extension FileSystemContext {
     // Even where neither id is to change.
     if change.permissions != nil { try checkOwner(place) }
     try inode.setAttributes(change)
-    place.note(.IN_ATTRIB)
+    if uid != nil || gid != nil || change.permissions != nil { place.note(.IN_ATTRIB) }
   }
 
   /// The permissions without set-user-id, and without set-group-id where that lets the file run as the group or this
@@ -97,11 +97,15 @@ extension FileSystemContext {
 
   /// Takes set-user-id and set-group-id from a regular file whose content this user is about to change, unless the user
   /// may set them (CAP_FSETID). See write(2).
-  public func removePrivileges(of inode: Inode) throws(Errno) {
-    if credentials.isPrivileged || !inode.isRegularFile { return }
+  ///
+  /// - Returns: What that is for inotify(7), if they had to be taken.
+  public func removePrivileges(of inode: Inode) throws(Errno) -> InotifyEvents {
+    if credentials.isPrivileged || !inode.isRegularFile { return [] }
     var change = AttributeChange()
     change.permissions = permissionsWithoutPrivileges(inode)
-    if change.permissions != nil { try inode.setAttributes(change) }
+    if change.permissions == nil { return [] }
+    try inode.setAttributes(change)
+    return .IN_ATTRIB
   }
 
   /// Changes access and modification time; both to now for nil. `tv_nsec` may be UTIME_NOW or UTIME_OMIT. See
@@ -153,12 +157,10 @@ extension FileSystemContext {
     if !inode.allows(.W_OK, credentials) { throw .EACCES }
     if inode.writerCount < 0 { throw .ETXTBSY }
     // A file without a page that has the size already stays as it was; by descriptor and with O_TRUNC its times change.
-    if inode.size == size, inode.fileSystem.childPolicy == .complete, inode.pageCache?.pageCount == 0 {
-      return try removePrivileges(of: inode)
+    if inode.size != size || inode.fileSystem.childPolicy != .complete || inode.pageCache?.pageCount != 0 {
+      try inode.truncate(to: size)
     }
-    try inode.truncate(to: size)
-    try removePrivileges(of: inode)
-    place.note(.IN_MODIFY)
+    place.note(try removePrivileges(of: inode).union(.IN_MODIFY))
   }
 
   private func checkOwner(_ place: Path) throws(Errno) {

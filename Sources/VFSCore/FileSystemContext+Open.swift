@@ -1,5 +1,6 @@
 internal import Kernel
 public import LinuxABI
+internal import Support
 
 extension FileSystemContext {
   /// Opens a path. See open(2) and openat2(2).
@@ -95,9 +96,12 @@ extension FileSystemContext {
     let node = newNode(in: place.inode, FileMode(.S_IFREG, mode.permissions))
     let inode = try place.inode.createUnnamed(node)
     inode.isLinkable = !flags.contains(.O_EXCL)
-    let dentry = Dentry([], inode, parent: place.dentry)
+    var name = TextBuffer()
+    name.append("#")
+    name.append(decimal: UInt(inode.number))
+    let dentry = Dentry(name.bytes, inode, parent: place.dentry)
     dentry.isDetached = true
-    return try inode.open(Path(place.mount, dentry), flags)
+    return opened(try inode.open(Path(place.mount, dentry), flags))
   }
 
   /// Opens a place: the checks behind open(2), without the look-up.
@@ -126,8 +130,7 @@ extension FileSystemContext {
     _ = opened(file)
     if flags.contains(.O_TRUNC), inode.isRegularFile {
       try inode.truncate(to: 0)
-      try removePrivileges(of: inode)
-      path.note(.IN_MODIFY)
+      path.note(try removePrivileges(of: inode).union(.IN_MODIFY))
     }
     return file
   }

@@ -145,7 +145,7 @@ extension OpenFile {
       return try moveStream(to: target, count)
     }
     var start = position ?? offset
-    let copied = target.didWrite(didRead(try pipe.fill(from: self, &start, count, wait: wait)))
+    let copied = try pipe.fill(from: self, &start, count, wait: wait)
     if position == nil { offset = start }
     return copied
   }

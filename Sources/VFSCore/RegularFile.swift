@@ -77,7 +77,6 @@ open class RegularFile: OpenFile {
   override public func truncate(to size: Int64) throws(Errno) {
     guard isWritable, size >= 0 else { throw .EINVAL }
     try inode.truncate(to: size)
-    path.note(.IN_MODIFY)
   }
 
   override open func allocate(_ mode: FallocateMode, offset: Int64, count: Int64) throws(Errno) {
@@ -95,7 +94,6 @@ open class RegularFile: OpenFile {
     }
     if !keepsSize, end > cache.size { cache.truncate(to: end) }
     inode.didModify()
-    path.note(.IN_MODIFY)
   }
 
   override public func mappingCache() throws(Errno) -> PageCache? { cache }

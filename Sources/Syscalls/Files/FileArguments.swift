@@ -208,7 +208,11 @@ extension Thread {
   @inline(__always)
   func removePrivileges(of file: OpenFile) throws(Errno) {
     let inode = file.inode
-    if inode.mode.rawValue & 0o6000 != 0, file.isWritable { try process.fileSystem.removePrivileges(of: inode) }
+    if inode.mode.rawValue & 0o6000 != 0, file.isWritable,
+      try !process.fileSystem.removePrivileges(of: inode).isEmpty
+    {
+      file.path.note(.IN_ATTRIB)
+    }
   }
 }
 

@@ -153,11 +153,11 @@ private func read(
   let file = try thread.process.files.file(at: descriptor.value)
   let (segments, total) = try IOVector.load(vector.address, count: count)
   guard file.isReadable || position != nil else { throw .EBADF }
-  if total == 0, file.isReadable, position == nil || file.hasPositions { return 0 }
+  if total == 0, file.isReadable, position == nil || file.hasPositions { return file.didRead(0, notesNothing: true) }
   // RWF_NOWAIT is for files whose every operation could tell whether it would wait: tmpfs has none.
   guard flags.isSubset(of: [.RWF_HIPRI, .RWF_DSYNC, .RWF_SYNC, .RWF_APPEND]) else { throw .EOPNOTSUPP }
   var writer = UserWriter(segments, total: total)
-  return file.didRead(try file.read(into: &writer, at: position))
+  return file.didRead(try file.read(into: &writer, at: position), notesNothing: true)
 }
 
 private func write(

@@ -53,6 +53,7 @@ func splice(
     throw error
   }
   if moved > 0 { try thread.removePrivileges(of: target) }
+  _ = source.didRead(target.didWrite(moved))
   if let to { try outputOffset.store(to + Int64(moved)) }
   if let from { try inputOffset.store(from + Int64(moved)) }
   return moved

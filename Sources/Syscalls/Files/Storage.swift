@@ -37,7 +37,7 @@ func ftruncate(_ thread: Thread, _ descriptor: Descriptor, _ size: Int) throws(E
   guard file.inode.isRegularFile, file.isWritable else { throw .EINVAL }
   try thread.checkFileSize(Int64(size), of: file.inode)
   try file.truncate(to: Int64(size))
-  try thread.removePrivileges(of: file)
+  file.path.note(try thread.process.fileSystem.removePrivileges(of: file.inode).union(.IN_MODIFY))
   return 0
 }
 
@@ -74,6 +74,7 @@ func fallocate(
   if file.inode.fileSystem.childPolicy != .complete { try thread.removePrivileges(of: file) }
   try file.allocate(mode, offset: Int64(offset), count: Int64(count))
   try thread.removePrivileges(of: file)
+  file.path.note(.IN_MODIFY)
   return 0
 }
 

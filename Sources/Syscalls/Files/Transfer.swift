@@ -82,7 +82,7 @@ private func copy(
   do throws(Errno) {
     let copied = try source.copy(to: target, from: &from, at: to, count: count)
     if copied > 0 { try thread.removePrivileges(of: target) }
-    return copied
+    return target.didWrite(source.didRead(copied))
   } catch {
     if error == .EPIPE, target.signalsBrokenPipe { thread.raise(.SIGPIPE) }
     throw error

@@ -2,11 +2,12 @@
 // what the guest has to answer. Prints one line per sequence with a hash over every result, errno and the tree that is
 // left; with -v every call.
 //
-//   file-model [-v] [-o] [-s FIRST] [-n SEQUENCES] [-l CALLS] [-p TREES] [-x FEATURE,...] DIRECTORY
+//   file-model [-v] [-i] [-o] [-s FIRST] [-n SEQUENCES] [-l CALLS] [-p TREES] [-x FEATURE,...] DIRECTORY
 //
 // -x leaves out what a file system does not have or does in a way of its own (see `features`). With -p sequence N
 // starts in the tree TREES/N instead of an empty one, which is how a file system under an overlay is met. With -o the
-// sequences work in an overlay, each on what another sequence has left in the lower layer: mount(2) is called.
+// sequences work in an overlay, each on what another sequence has left in the lower layer: mount(2) is called. With -i
+// inotify(7) watches, and its events belong to the answers.
 //
 // A sequence works on a few names, descriptors and mappings, so that operations meet each other: files that are removed
 // while they are open, directories that are moved while they are listed, mappings of what is cut.
@@ -16,6 +17,7 @@
 #include <dirent.h>
 #include <setjmp.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>
@@ -725,6 +727,44 @@ static void prepare(void) {
   }
 }
 
+static int is_watching, watcher = -1;
+
+static void watch(void) {
+  static const char *const watched[] = {".", "d", "e", "e/d", "a", "b", "d/f", "e/f"};
+  watcher = inotify_init1(IN_NONBLOCK);
+  for (int i = 0; i < 8; i++) inotify_add_watch(watcher, watched[i], IN_ALL_EVENTS | IN_DONT_FOLLOW);
+}
+
+/// Adds the events since the last call to the trace. A cookie shows only whether it is the one before.
+static void show_events(void) {
+  static _Alignas(struct inotify_event) char events[65536];
+  ssize_t length;
+  unsigned last = 0;
+  while ((length = read(watcher, events, sizeof events)) > 0)
+    for (ssize_t at = 0; at < length;) {
+      const struct inotify_event *event = (const void *)(events + at);
+      trace("  event of %d: %#x%s %s", event->wd, event->mask, !event->cookie ? "" : event->cookie == last ? " and" : " from",
+            // A file without a name goes by its number.
+            !event->len ? "" : event->name[0] == '#' ? "#" : event->name);
+      last = event->cookie;
+      at += (ssize_t)(sizeof *event + event->len);
+    }
+}
+
+static void do_watch(void) {
+  static const unsigned masks[] = {IN_ALL_EVENTS, IN_MODIFY, IN_CREATE | IN_DELETE, IN_ALL_EVENTS | IN_ONESHOT,
+                                   IN_ATTRIB | IN_MASK_ADD, IN_ALL_EVENTS | IN_EXCL_UNLINK, IN_OPEN | IN_MASK_CREATE,
+                                   IN_MOVE | IN_ONLYDIR, IN_ACCESS | IN_DONT_FOLLOW, 0};
+  const char *name = any_name();
+  unsigned mask = PICK(masks);
+  if (CHANCE(3)) {
+    int wd = (int)random_below(12);
+    TRACE_RESULT(inotify_rm_watch(watcher, wd), "inotify_rm_watch(%d)", wd);
+  } else {
+    TRACE_RESULT(inotify_add_watch(watcher, name, mask), "inotify_add_watch(\"%s\", %#x)", name, mask);
+  }
+}
+
 static void (*const operations[])(void) = {
     do_open,  do_open,       do_open,  do_open, do_open,       do_rename, do_rename, do_link, do_make,
     do_make,  do_remove,     do_remove, do_attributes, do_attributes, do_look, do_look,   do_look, do_read,
@@ -737,11 +777,14 @@ static void run(unsigned long long seed, int calls) {
   are_pages_unclear = is_mtime_unclear = is_atime_unclear = 0;
   for (int i = 0; i < SLOTS; i++) slots[i] = -1;
   prepare();
+  if (is_watching) watch();
   for (int i = 0; i < calls; i++) {
     void (*operation)(void) = PICK(operations);
+    if (is_watching && CHANCE(20)) operation = do_watch;
     if (operation == do_xattr && !HAS(XATTRS)) continue;
     if (operation == do_map && is_below) continue;
     operation();
+    if (is_watching) show_events();
   }
   seteuid(0), setegid(0);
   for (int i = 0; i < SLOTS; i++)
@@ -755,6 +798,7 @@ static void run(unsigned long long seed, int calls) {
     }
   for (int i = 0; i < 3; i++)
     if (mappings[i].start) munmap(mappings[i].start, mappings[i].length), mappings[i].start = 0;
+  if (is_watching) show_events(), close(watcher);
   show_tree(".");
 }
 
@@ -780,9 +824,10 @@ int main(int count, char **arguments) {
   unsigned long long first = 0, sequences = 100;
   int calls = 60, option;
   const char *trees = 0;
-  while ((option = getopt(count, arguments, "vos:n:l:p:x:")) != -1) switch (option) {
+  while ((option = getopt(count, arguments, "vios:n:l:p:x:")) != -1) switch (option) {
       case 'v': is_verbose = 1; break;
       case 'o': is_overlaid = 1; break;
+      case 'i': is_watching = 1; break;
       case 's': first = strtoull(optarg, 0, 10); break;
       case 'n': sequences = strtoull(optarg, 0, 10); break;
       case 'l': calls = atoi(optarg); break;
@@ -801,7 +846,7 @@ int main(int count, char **arguments) {
       default: return 2;
     }
   if (optind != count - 1 || chdir(arguments[optind])) {
-    say("file-model [-v] [-o] [-s FIRST] [-n SEQUENCES] [-l CALLS] [-p TREES] [-x FEATURE,...] DIRECTORY");
+    say("file-model [-v] [-i] [-o] [-s FIRST] [-n SEQUENCES] [-l CALLS] [-p TREES] [-x FEATURE,...] DIRECTORY");
     return 2;
   }
   umask(0);
