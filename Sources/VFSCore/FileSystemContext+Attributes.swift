@@ -114,6 +114,8 @@ extension FileSystemContext {
     let inode = place.inode
     let now = inode.fileSystem.environment.now
     var change = AttributeChange()
+    // A file that is touched has one time, as its time of access must not lie before that of its change.
+    change.changeTime = now
     var setsToNow = true
     if let times {
       change.accessTime = try time(times.access, now)

@@ -304,6 +304,7 @@ open class Inode {
     if let time = change.accessTime { accessTime = time }
     if let time = change.modificationTime { modificationTime = time }
     didChange()
+    if let time = change.changeTime { changeTime = time }
   }
 
   // MARK: Extended attributes
@@ -335,6 +336,8 @@ public struct AttributeChange {
   /// Nanoseconds since 1970.
   public var accessTime: Int64?
   public var modificationTime: Int64?
+  /// When the change is made; nil for when it is applied.
+  public var changeTime: Int64?
 
   public init() {}
 }

@@ -340,6 +340,11 @@ static void attributes(void) {
   times[0].tv_nsec = 1000000000;
   CHECK_ERRNO(utimensat(AT_FDCWD, "file", times, 0), EINVAL);
   CHECK_ERRNO(utimensat(AT_FDCWD, "missing", NULL, 0), ENOENT);
+  CHECK_OK(utimensat(AT_FDCWD, "file", NULL, 0));
+  stat("file", &status);
+  CHECK_THAT("a file that is touched has one time",
+             status.st_atim.tv_sec == status.st_ctim.tv_sec && status.st_atim.tv_nsec == status.st_ctim.tv_nsec &&
+               status.st_mtim.tv_sec == status.st_ctim.tv_sec && status.st_mtim.tv_nsec == status.st_ctim.tv_nsec);
   times[0] = (struct timespec){77, 0}, times[1] = (struct timespec){88, 0};
   CHECK_OK(utimensat(AT_FDCWD, "link", times, AT_SYMLINK_NOFOLLOW));
   lstat("link", &status);
