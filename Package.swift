@@ -4,6 +4,8 @@
 import PackageDescription
 
 let isKernel = Context.environment["ELFLOADER_KERNEL"] == "1"
+// `ELFLOADER_LWIP=n` leaves the Internet out: the option LIBLWIP.
+let hasInternet = isKernel && Context.environment["ELFLOADER_LWIP"] != "n"
 
 let common: [SwiftSetting] = [
   .strictMemorySafety(),
@@ -16,6 +18,7 @@ let common: [SwiftSetting] = [
 let kernelSettings: [SwiftSetting] =
   common
   + (isKernel ? [.enableExperimentalFeature("Embedded"), .treatWarning("EmbeddedRestrictions", as: .error)] : [])
+  + (hasInternet ? [.define("LIBLWIP")] : [])
 
 /// A module that compiles for the kernel and for the host.
 func module(_ name: String, _ dependencies: [Target.Dependency] = [], path: String? = nil) -> Target {
@@ -111,9 +114,16 @@ if isKernel {
       "Boot",
       [
         "Syscalls", "Process", "ELFLoader", "Mmap", "VFSCore", "RamFS", "CpioFS", "NinePFS", "OverlayFS", "DevFS",
-        "ProcFS", "Drivers", "SystemVIPC", "MessageQueues", "CZlib", "Kernel", "Platform", "Support", "LinuxABI",
-      ]),
+        "ProcFS", "Drivers", "Sockets", "SystemVIPC", "MessageQueues", "CZlib", "Kernel", "Platform", "Support",
+        "LinuxABI",
+      ] + (hasInternet ? ["Network"] : [])),
   ]
+  if hasInternet {
+    targets += [
+      .systemLibrary(name: "CLwIP", path: "unikraft-glue/lwip/include"),
+      module("Network", ["CLwIP", "Sockets", "Drivers", "VFSCore", "Kernel", "Platform", "Support", "LinuxABI"]),
+    ]
+  }
 } else {
   targets += [
     module("Platform", ["LinuxABI"], path: "Tests/Support/Platform"),

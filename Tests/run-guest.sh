@@ -3,7 +3,7 @@
 # Run from anywhere; needs root (for chroot), the image that `make` builds, and installs the packages that the cases
 # name. Ends with one line `N passed, N failed` over all, and a status that is not zero if any failed.
 #
-#   Tests/run-guest.sh [--filter RE] [programs|shells|differential|share|machines|bad-input|faults|runtimes|files|cpython|stress]...
+#   Tests/run-guest.sh [--filter RE] [programs|shells|differential|share|machines|network|bad-input|faults|runtimes|files|cpython|stress]...
 #   Tests/run-guest.sh [--filter RE] long     # the whole suites, as `make test-long` does
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -16,15 +16,15 @@ while (($#)); do
     filter=(--filter "$2")
     shift
     ;;
-  programs | shells | differential | share | machines | bad-input | faults | runtimes | files | cpython | stress | long) parts+=("$1") ;;
+  programs | shells | differential | share | machines | network | bad-input | faults | runtimes | files | cpython | stress | long) parts+=("$1") ;;
   *)
-    echo "usage: Tests/run-guest.sh [--filter RE] [programs|shells|differential|share|machines|bad-input|faults|runtimes|files|cpython|stress|long]..." >&2
+    echo "usage: Tests/run-guest.sh [--filter RE] [programs|shells|differential|share|machines|network|bad-input|faults|runtimes|files|cpython|stress|long]..." >&2
     exit 2
     ;;
   esac
   shift
 done
-((${#parts[@]})) || parts=(programs shells differential share machines bad-input faults runtimes files cpython stress)
+((${#parts[@]})) || parts=(programs shells differential share machines network bad-input faults runtimes files cpython stress)
 
 # The tools are built when they first run: now, and not within a case's time.
 for tool in qemu-guest mkinitrd; do support/$tool -h >/dev/null || exit 1; done
@@ -100,6 +100,7 @@ for part in "${parts[@]}"; do
   machines)
     run "machines" differential --list Tests/Guest/machines.toml --times build/differential/times-machines.json
     ;;
+  network) run "network cards" Tests/Network/cards.py ;;
   faults) run "killed while they write" Tests/Faults/kill9.py --rounds 10 ;;
   bad-input) run "bad input" Tests/Differential/bad_input.py "${filter[@]}" ;;
   esac

@@ -44,7 +44,7 @@ MODULE_LIBS := $(foreach l,$(UK_LIBS),$(if $($(call uc,$l)_MODULE),$l))
 MODULE_SRCS := $(foreach l,$(MODULE_LIBS),$($(call uc,$l)_SRCS-y))
 SWIFT_LIBRARY := $O/libelfloader.a
 SWIFT_SCRATCH := $O/swift
-SWIFT_COMMAND = ELFLOADER_KERNEL=1 $(SWIFT) build --configuration release --triple $(KERNEL_TRIPLE) \
+SWIFT_COMMAND = ELFLOADER_KERNEL=1 ELFLOADER_LWIP=$(or $(CONFIG_LIBLWIP),n) $(SWIFT) build --configuration release --triple $(KERNEL_TRIPLE) \
   --toolset $(TOOLSET) --scratch-path $(SWIFT_SCRATCH) --product elfloader \
   --experimental-lto-mode full --explicit-target-dependency-import-check error $(if $(Q),--quiet) $(SWIFTFLAGS-y)
 

@@ -2,7 +2,7 @@
 # targets that run something. A plain `make` only says what is missing.
 
 # To compile and link the image.
-PACKAGES := binutils libelf-dev zlib1g-dev python3-kconfiglib
+PACKAGES := binutils libelf-dev zlib1g-dev python3-kconfiglib dpkg-dev
 # To boot it and to pack an initrd for it.
 PACKAGES += qemu-system-x86 cpio
 # To compile the test programs.

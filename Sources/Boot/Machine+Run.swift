@@ -10,6 +10,7 @@ internal import Platform
 internal import ProcFS
 internal import Process
 internal import RamFS
+internal import Sockets
 internal import Support
 internal import SystemVIPC
 internal import VFSCore
@@ -48,9 +49,17 @@ extension Machine {
     let terminals = mountPseudoTerminals(context, environment, processes)
     mountTable(context)
     startEntropyDevice(random, devices)
+    #if LIBLWIP
+      let network = LazyNetwork(self, devices, random)
+      network.register(in: system.sockets)
+      network.applyNames(system, context)
+    #endif
     stages.mark("files")
 
     system.machineExit = { [self] status in
+      #if LIBLWIP
+        network.drain()
+      #endif
       ports?.drain()
       let exported = parameters.list(.export)
       if !exported.isEmpty {

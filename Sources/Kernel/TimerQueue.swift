@@ -1,7 +1,7 @@
 /// A pending timer.
 public final class TimerEntry {
   let fire: () -> Void
-  var deadline: UInt64 = 0
+  public internal(set) var deadline: UInt64 = 0
   /// Place in the heap, or -1.
   var index = -1
 

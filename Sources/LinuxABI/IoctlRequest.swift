@@ -106,6 +106,7 @@ public struct IoctlRequest: RawRepresentable, Equatable, Sendable, BitwiseCopyab
   public static var RNDRESEEDCRNG: Self { Self(rawValue: 0x5207) }
 
   // Network interfaces and sockets. See netdevice(7).
+  public var isAboutInterfaces: Bool { rawValue & ~0xff == 0x8900 }
   public static var SIOCGIFNAME: Self { Self(rawValue: 0x8910) }
   public static var SIOCGIFCONF: Self { Self(rawValue: 0x8912) }
   public static var SIOCGIFFLAGS: Self { Self(rawValue: 0x8913) }

@@ -67,6 +67,7 @@ public struct MessageFlags: NamedFlags {
   public static var MSG_EOR: Self { Self(rawValue: 0x80) }
   public static var MSG_WAITALL: Self { Self(rawValue: 0x100) }
   public static var MSG_NOSIGNAL: Self { Self(rawValue: 0x4000) }
+  public static var MSG_MORE: Self { Self(rawValue: 0x8000) }
   public static var MSG_WAITFORONE: Self { Self(rawValue: 0x10000) }
   public static var MSG_CMSG_CLOEXEC: Self { Self(rawValue: 0x4000_0000) }
 
@@ -170,9 +171,9 @@ public struct ControlMessageHeader: ABIStruct, Sendable {
   /// All bytes zero.
   public init() {}
 
-  public init(length: Int, type: Int32) {
+  public init(length: Int, level: Int32 = SocketLevel.SOL_SOCKET, type: Int32) {
     cmsg_len = UInt64(length)
-    cmsg_level = SocketLevel.SOL_SOCKET
+    cmsg_level = level
     cmsg_type = type
   }
 }

@@ -43,6 +43,7 @@ public struct Identity: Sendable {
     public static var CAP_SETUID: UInt64 { 7 }
     public static var CAP_SETPCAP: UInt64 { 8 }
     public static var CAP_NET_ADMIN: UInt64 { 12 }
+    public static var CAP_NET_RAW: UInt64 { 13 }
     public static var CAP_IPC_LOCK: UInt64 { 14 }
     static var CAP_IPC_OWNER: UInt64 { 15 }
     public static var CAP_SYS_PTRACE: UInt64 { 19 }

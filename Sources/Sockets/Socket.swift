@@ -48,6 +48,9 @@ open class Socket {
   /// The name of the other end. See getpeername(2).
   open func peerName() throws(Errno) -> [UInt8] { throw .EOPNOTSUPP }
 
+  /// The name that accept(2) gives with a connection, also of one that has ended since.
+  open func acceptedName() throws(Errno) -> [UInt8] { try peerName() }
+
   // MARK: Messages
 
   /// Sends. See sendmsg(2).
@@ -83,6 +86,12 @@ open class Socket {
   open var isListening: Bool { false }
   /// Who is at the other end: SO_PEERCRED.
   open var peerCredentials: UCred? { nil }
+  /// Sets an option of a level other than SOL_SOCKET. See setsockopt(2).
+  open func setOption(_ level: Int32, _ number: Int32, _ value: SocketOptionValue) throws(Errno) { throw .EOPNOTSUPP }
+  /// The value of an option of a level other than SOL_SOCKET. See getsockopt(2).
+  open func option(_ level: Int32, _ number: Int32) throws(Errno) -> [UInt8] { throw .EOPNOTSUPP }
+  /// `options` was changed.
+  open func optionsChanged() {}
   /// A request of ioctl(2).
   open func control(_ request: IoctlRequest, _ argument: UInt) throws(Errno) -> Int { throw .ENOTTY }
 
@@ -126,6 +135,8 @@ public struct OutgoingMessage {
   /// The sender as it names itself; checked by the caller.
   public var credentials: UCred?
   public var files: [OpenFile] = []
+  /// Ancillary data of the protocol's own.
+  public var ancillary: [AncillaryData] = []
   public var flags: MessageFlags = []
   /// Whose names and permissions look-ups go by; nil where there is no address.
   public var context: FileSystemContext?
@@ -142,8 +153,23 @@ public struct IncomingMessage {
   public var credentials: UCred?
   public var files: [OpenFile] = []
   public var flags: MessageFlags = []
+  /// Ancillary data of the protocol's own, as far as the socket is to give it.
+  public var ancillary: [AncillaryData] = []
 
   public init() {}
+}
+
+/// An item of ancillary data that belongs to a protocol. See cmsg(3), ip(7) and ipv6(7).
+public struct AncillaryData {
+  public let level: Int32
+  public let type: Int32
+  public let bytes: [UInt8]
+
+  public init(level: Int32, type: Int32, bytes: [UInt8]) {
+    self.level = level
+    self.type = type
+    self.bytes = bytes
+  }
 }
 
 /// The open file that stands for a socket.
@@ -185,4 +211,51 @@ public final class SocketFile: OpenFile {
     try socket.control(request, argument)
   }
   override public func synchronize(dataOnly: Bool) throws(Errno) { throw .EINVAL }
+}
+
+/// What a program gives setsockopt(2).
+public struct SocketOptionValue {
+  public let level: Int32
+  private let address: UInt
+  /// Bytes that there are.
+  public let count: Int
+
+  public init(level: Int32, _ address: UInt, _ count: Int) {
+    self.level = level
+    self.address = address
+    self.count = count
+  }
+
+  /// An `int`.
+  ///
+  /// - Throws: `EINVAL` when it is shorter, `EFAULT`.
+  public func integer() throws(Errno) -> Int32 {
+    guard count >= 4 else { throw .EINVAL }
+    return try UserMemory.load(Int32.self, at: address)
+  }
+
+  /// An `int`, or a byte where there is no more.
+  public func integerOrByte() throws(Errno) -> Int32 {
+    if count >= 4 { return try integer() }
+    guard count >= 1 else { throw .EINVAL }
+    return Int32(try UserMemory.load(UInt8.self, at: address))
+  }
+
+  /// The four bytes at an offset, which lie within `count`.
+  public func word32(_ offset: Int) throws(Errno) -> UInt32 {
+    guard offset + 4 <= count else { throw .EINVAL }
+    return try UserMemory.load(UInt32.self, at: address &+ UInt(offset))
+  }
+
+  /// Text up to its end or a zero.
+  public func text(limit: Int) throws(Errno) -> [UInt8] {
+    guard count >= 1 else { throw .EINVAL }
+    let bytes = try UserMemory.bytes(at: address, count: min(count, limit))
+    return bytes.firstIndex(of: 0).map { [UInt8](bytes[..<$0]) } ?? bytes
+  }
+
+  /// The bytes of an `int`.
+  public static func bytes(_ value: Int32) -> [UInt8] {
+    (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * Int32($0))) }
+  }
 }

@@ -25,6 +25,10 @@ public final class SocketNamespace {
   let frames: FrameAllocator
   /// Says who calls.
   public let currentCaller: () -> SocketCaller
+  /// Makes sockets of other families than AF_UNIX: `EAFNOSUPPORT` for those that there are not.
+  public var makeOther: ((AddressFamily, Int32, _ protocolNumber: Int32) throws(Errno) -> Socket)?
+  /// Answers ioctl(2) about interfaces, which every socket can be asked.
+  public var controlInterfaces: ((IoctlRequest, UInt) throws(Errno) -> Int)?
   /// Named sockets of AF_UNIX, by a hash of the name.
   private var buckets = [[UnixSocket]](repeating: [], count: 64)
   private var lastAbstractName: UInt32 = 0
@@ -49,7 +53,10 @@ public final class SocketNamespace {
   public func make(_ family: Int32, _ type: Int32, protocolNumber: Int32) throws(Errno) -> Socket {
     guard family >= 0, family < AddressFamily.count else { throw .EAFNOSUPPORT }
     guard type >= 0, type < SocketType.count else { throw .EINVAL }
-    guard family == AddressFamily.AF_UNIX.rawValue else { throw .EAFNOSUPPORT }
+    guard family == AddressFamily.AF_UNIX.rawValue else {
+      guard let makeOther, let family = AddressFamily(rawValue: family) else { throw .EAFNOSUPPORT }
+      return try makeOther(family, type, protocolNumber)
+    }
     return try makeUnix(type, protocolNumber)
   }
 
@@ -59,7 +66,11 @@ public final class SocketNamespace {
   public func makePair(_ family: Int32, _ type: Int32, protocolNumber: Int32) throws(Errno) -> (Socket, Socket) {
     guard family >= 0, family < AddressFamily.count else { throw .EAFNOSUPPORT }
     guard type >= 0, type < SocketType.count else { throw .EINVAL }
-    guard family == AddressFamily.AF_UNIX.rawValue else { throw .EAFNOSUPPORT }
+    guard family == AddressFamily.AF_UNIX.rawValue else {
+      // A family that there is has no pairs.
+      _ = try make(family, type, protocolNumber: protocolNumber)
+      throw .EOPNOTSUPP
+    }
     let first = try makeUnix(type, protocolNumber)
     let second = try makeUnix(type, protocolNumber)
     first.pair(with: second)

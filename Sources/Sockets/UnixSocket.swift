@@ -308,7 +308,10 @@ public final class UnixSocket: Socket {
   }
 
   override public func control(_ request: IoctlRequest, _ argument: UInt) throws(Errno) -> Int {
-    guard request == .FIONREAD || request == .TIOCOUTQ else { throw .ENOTTY }
+    guard request == .FIONREAD || request == .TIOCOUTQ else {
+      guard request.isAboutInterfaces, let answer = namespace.controlInterfaces else { throw .ENOTTY }
+      return try answer(request, argument)
+    }
     if state == .listening { throw .EINVAL }
     let count: Int
     if request == .TIOCOUTQ {

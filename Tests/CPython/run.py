@@ -70,7 +70,7 @@ def sources(settings, modules):
     place = os.path.join(BUILD, "source")
     if not os.path.isdir(place):
         differential.shutil.rmtree(place + ".new", ignore_errors=True)
-        differential.subprocess.run([f"{HERE}/../Runtimes/source.sh", settings["source"], place + ".new"], check=True)
+        differential.subprocess.run([f"{HERE}/../../unikraft-glue/source.sh", settings["source"], place + ".new"], check=True)
         os.rename(place + ".new", place)
     top, = (entry.path for entry in os.scandir(place) if entry.is_dir())
     for path in wanted:

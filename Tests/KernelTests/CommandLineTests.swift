@@ -295,3 +295,43 @@ extension ParsedCommandLine {
     #expect(parse("-- p virtio_mmio.device=\(value)").hasErrors)
   }
 }
+
+/// `netdev.ip=cidr[:gateway[:dns0[:dns1[:hostname[:domain]]]]]`.
+struct NetworkConfigurationTests {
+  private func parse(_ text: String) throws -> NetworkConfiguration {
+    try NetworkConfiguration(parsing: Array(text.utf8))
+  }
+
+  @Test func readsAnAddressAlone() throws {
+    let parsed = try parse("172.44.0.2/24")
+    #expect(parsed.address == 0x0200_2cac)
+    #expect(parsed.mask == 0x00ff_ffff)
+    #expect(parsed.gateway == 0)
+    #expect(parsed.nameServers == [])
+    #expect(parsed.hostName == [])
+  }
+
+  @Test func readsEverything() throws {
+    let parsed = try parse("10.0.0.2/8:10.0.0.1:1.1.1.1:8.8.8.8:host:example.org")
+    #expect(parsed.mask == 0x0000_00ff)
+    #expect(parsed.gateway == 0x0100_000a)
+    #expect(parsed.nameServers == [0x0101_0101, 0x0808_0808])
+    #expect(parsed.hostName == Array("host".utf8))
+    #expect(parsed.domain == Array("example.org".utf8))
+  }
+
+  @Test func takesEmptyFieldsForNone() throws {
+    let parsed = try parse("10.0.0.2/0:::8.8.8.8::")
+    #expect(parsed.mask == 0)
+    #expect(parsed.gateway == 0)
+    #expect(parsed.nameServers == [0x0808_0808])
+  }
+
+  @Test(arguments: [
+    "", "10.0.0.2", "10.0.0.2/", "10.0.0.2/33", "10.0.0/24", "10.0.0.256/24", "10.0.0.2.3/24", "/24", "a.b.c.d/24",
+    "10.0.0.2/24:gateway", "10.0.0.2/24:10.0.0.1:x", "10.0.0.2/24/8", "10.0.0.2/24:::::a:b", "10..0.2/24", "-1.0.0.1/8",
+  ])
+  func rejectsWhatIsNoAddress(value: String) {
+    #expect(throws: ParameterFault.self) { try NetworkConfiguration(parsing: Array(value.utf8)) }
+  }
+}

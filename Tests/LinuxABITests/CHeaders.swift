@@ -29,7 +29,7 @@ enum CHeaders {
       case .libc:
         """
         dirent.h sys/statvfs.h sys/mount.h sys/signalfd.h sys/eventfd.h sys/timerfd.h sys/stat.h sys/resource.h
-        sys/socket.h unistd.h fcntl.h stddef.h
+        sys/socket.h netinet/in.h netinet/tcp.h unistd.h fcntl.h stddef.h
         """.split(whereSeparator: \.isWhitespace).map(String.init)
       }
     }

@@ -13,10 +13,10 @@ import Testing
 
   /// The types whose names only glibc's headers have.
   static let libcTypes: Set<String> = [
-    "AccessMode", "AddressFamily", "ControlMessageType", "DirectoryEntryType", "EventFDFlags", "MessageFlags",
-    "ResourceUsageWho", "ShutdownHow", "SignalFDFlags", "SocketLevel", "SocketOption", "SocketType",
-    "SocketTypeArgument", "SpliceFlags", "StatfsFlags", "TimerFDFlags", "TimerFDSetFlags", "UnmountFlags",
-    "UtimeNanoseconds",
+    "AccessMode", "AddressFamily", "ControlMessageType", "DirectoryEntryType", "EventFDFlags", "IPOption", "IPv6Option",
+    "InternetProtocol", "MessageFlags", "ResourceUsageWho", "ShutdownHow", "SignalFDFlags", "SocketLevel",
+    "SocketOption", "SocketType", "SocketTypeArgument", "SpliceFlags", "StatfsFlags", "TCPOption", "TCPState",
+    "TimerFDFlags", "TimerFDSetFlags", "UnmountFlags", "UtimeNanoseconds",
   ]
 
   /// Names that no header for programs has, or that are newer than Debian 12's headers.

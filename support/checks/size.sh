@@ -10,11 +10,12 @@
 # and POSIX queues, rseq, PI locks     967,696  478,737   to be won back
 # the same, optimised when linked      925,448  473,084
 # with PI chains, mounts, write-back   946,584  484,257   to be won back
+# with the Internet                  1,079,000  565,000   to be won back
 #
 # The budget only keeps the image from growing unnoticed: lower it whenever something was won.
 source "$(dirname "$0")/common.sh"
-budget_stripped=950000
-budget_compressed=486000
+budget_stripped=1085000
+budget_compressed=568000
 need "$IMAGE" "$IMAGE.gz" "$IMAGE.dbg"
 
 status=0

@@ -71,9 +71,11 @@ extension ParameterDeclaration {
       help: "a virtio device at <size>@<base>:<irq>[:<id>]")
   }
 
-  /// `netdev.ip=cidr[:gateway[:dns0[:dns1[:hostname[:domain]]]]]`, one for each network card; the network reads it.
+  /// `netdev.ip=cidr[:gateway[:dns0[:dns1[:hostname[:domain]]]]]`, one for each network card; DHCP for those without.
   public static var networkAddress: Self {
-    Self("netdev.ip", .list(nil), help: "one per network card, cidr[:gateway[:dns0[:dns1[:hostname[:domain]]]]]")
+    Self(
+      "netdev.ip", .list { (value: [UInt8]) throws(ParameterFault) in _ = try NetworkConfiguration(parsing: value) },
+      help: "one per network card, cidr[:gateway[:dns0[:dns1[:hostname[:domain]]]]]")
   }
 
   /// `help`: print the parameters and stop.
@@ -119,6 +121,13 @@ extension ParsedCommandLine {
   public var virtioMMIODevices: [VirtioMMIODevice] {
     list(.virtioMMIODevice).compactMap { value in
       do throws(ParameterFault) { return try VirtioMMIODevice(parsing: value) } catch { return nil }
+    }
+  }
+
+  /// The addresses of network cards.
+  public var networkConfigurations: [NetworkConfiguration] {
+    list(.networkAddress).compactMap { value in
+      do throws(ParameterFault) { return try NetworkConfiguration(parsing: value) } catch { return nil }
     }
   }
 

@@ -64,7 +64,9 @@ private func send(
     message.address = try loadSocketAddress(UInt(header.msg_name), min(header.msg_namelen, 128))
   }
   let (segments, total) = try vector(header)
-  if header.msg_control != 0, header.msg_controllen > 0 { try loadControl(thread, header, &message) }
+  if header.msg_control != 0, header.msg_controllen > 0 {
+    try loadControl(thread, header, isUnix: file.socket.family == .AF_UNIX, &message)
+  }
   var reader = UserReader(segments, total: total)
   return try send(thread, file, &reader, message)
 }
@@ -79,7 +81,7 @@ private let maximumControl: UInt64 = 20480
 
 /// Reads ancillary data. See cmsg(3) and unix(7).
 private func loadControl(
-  _ thread: Thread, _ header: MessageHeader, _ message: inout OutgoingMessage
+  _ thread: Thread, _ header: MessageHeader, isUnix: Bool, _ message: inout OutgoingMessage
 ) throws(Errno) {
   guard header.msg_controllen <= maximumControl else { throw .ENOBUFS }
   let end = Int(header.msg_controllen)
@@ -93,7 +95,14 @@ private func loadControl(
     let length = Int(entry.cmsg_len)
     let data = base &+ UInt(offset + headerSize)
     offset += (length + 7) & ~7
-    if entry.cmsg_level != SocketLevel.SOL_SOCKET { continue }
+    if entry.cmsg_level != SocketLevel.SOL_SOCKET {
+      if isUnix { continue }
+      message.ancillary.append(
+        AncillaryData(
+          level: entry.cmsg_level, type: entry.cmsg_type,
+          bytes: try UserMemory.bytes(at: data, count: length - headerSize)))
+      continue
+    }
     switch entry.cmsg_type {
     case ControlMessageType.SCM_RIGHTS:
       let count = (length - headerSize) / 4
@@ -212,21 +221,30 @@ private struct ControlWriter {
 
   mutating func store(_ thread: Thread, _ socket: Socket, _ message: IncomingMessage) throws(Errno) {
     if let credentials = message.credentials { try store(credentials) }
+    for item in message.ancillary { try store(item.level, item.type, item.bytes.rawBytes) }
     if !message.files.isEmpty { try store(thread.process.files, message.files) }
   }
 
   private mutating func store(_ credentials: UCred) throws(Errno) {
+    var bytes: [UInt8] = []
+    for word in [credentials.pid, Int32(bitPattern: credentials.uid), Int32(bitPattern: credentials.gid)] {
+      bytes += SocketOptionValue.bytes(word)
+    }
+    try store(SocketLevel.SOL_SOCKET, ControlMessageType.SCM_CREDENTIALS, bytes.rawBytes)
+  }
+
+  private mutating func store(_ level: Int32, _ type: Int32, _ bytes: RawSpan) throws(Errno) {
     guard size - used >= Self.headerSize else {
       isCut = true
       return
     }
-    let whole = Self.headerSize + MemoryLayout<UCred>.size
+    let whole = Self.headerSize + bytes.byteCount
     let length = min(whole, size - used)
     if length < whole { isCut = true }
     try UserMemory.store(
-      ControlMessageHeader(length: length, type: ControlMessageType.SCM_CREDENTIALS), at: base &+ UInt(used))
+      ControlMessageHeader(length: length, level: level, type: type), at: base &+ UInt(used))
     var writer = UserWriter(base &+ UInt(used + Self.headerSize), count: length - Self.headerSize)
-    if length > Self.headerSize { _ = try writer.write(value: credentials) }
+    if length > Self.headerSize { _ = try writer.write(bytes) }
     used = min(used + (whole + 7) & ~7, size)
   }
 

@@ -170,7 +170,7 @@ private func accept(
       process.fileSystem, try file.socket.accept(wait: !file.isNonBlocking),
       isNonBlocking: flags.contains(.SOCK_NONBLOCK))
     if address.value != 0 {
-      try storeSocketAddress(try accepted.socket.peerName(), at: address.value, length.value)
+      try storeSocketAddress(try accepted.socket.acceptedName(), at: address.value, length.value)
     }
     process.files.install(accepted, at: number)
   } catch {
@@ -211,7 +211,10 @@ func setsockopt(
 ) throws(Errno) -> Int {
   guard length >= 0 else { throw .EINVAL }
   let socket = try socketFile(thread, descriptor).socket
-  guard level == SocketLevel.SOL_SOCKET else { throw .EOPNOTSUPP }
+  guard level == SocketLevel.SOL_SOCKET else {
+    try socket.setOption(level, number.rawValue, SocketOptionValue(level: level, value.value, Int(length)))
+    return 0
+  }
   guard length >= 4 else { throw .EINVAL }
   let integer = try UserMemory.load(Int32.self, at: value.value)
   guard let option = SocketOption(rawValue: number.rawValue) else { throw .ENOPROTOOPT }
@@ -225,6 +228,7 @@ func setsockopt(
     try socket.options.set(
       option, integer, isPrivileged: thread.process.identity.has(Identity.Capability.CAP_NET_ADMIN))
   }
+  socket.optionsChanged()
   return 0
 }
 
@@ -244,9 +248,14 @@ func getsockopt(
   _ length: UserMutablePointer<Int32>
 ) throws(Errno) -> Int {
   let socket = try socketFile(thread, descriptor).socket
-  guard level == SocketLevel.SOL_SOCKET else { throw .EOPNOTSUPP }
   let room = try length.load()
   guard room >= 0 else { throw .EINVAL }
+  guard level == SocketLevel.SOL_SOCKET else {
+    let bytes = try socket.option(level, number.rawValue)
+    var writer = UserWriter(value.value, count: min(Int(room), bytes.count))
+    try length.store(Int32(try writer.write(bytes.rawBytes)))
+    return 0
+  }
   guard let option = SocketOption(rawValue: number.rawValue) else { throw .ENOPROTOOPT }
   var writer = UserWriter(value.value, count: Int(room))
   let stored: Int

@@ -26,6 +26,7 @@
 #include <sys/resource.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
@@ -107,6 +108,23 @@ static void work(volatile long *calls) {
   syscall(SYS_prlimit64, 0, 9 /* RLIMIT_AS */, &space, NULL);
   int ends[2];
   if (pipe(ends) == 0) {}
+  // Sockets of all families, which few random calls would come to: two that wait for connections, two that have one.
+  for (int family = AF_INET; family <= AF_INET6; family += AF_INET6 - AF_INET) {
+    struct sockaddr_storage name = {0};
+    socklen_t size = sizeof name;
+    int waiting = socket(family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    // Connections end at once, so that none of them is left when memory is counted.
+    struct linger at_once = {1, 0};
+    setsockopt(waiting, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    listen(waiting, 4);
+    getsockname(waiting, (struct sockaddr *)&name, &size);
+    int stream = socket(family, SOCK_STREAM | SOCK_NONBLOCK, 0), datagram = socket(family, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    setsockopt(stream, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    connect(stream, (struct sockaddr *)&name, size);
+    connect(datagram, (struct sockaddr *)&name, size);
+    accept(waiting, NULL, NULL);
+  }
+  socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, 0);
   for (int i = 0; i < CALLS_OF_A_CHILD; i++) {
     long number = (long)(next() % HIGHEST);
     if (!is_allowed(number)) continue;
