@@ -13,7 +13,7 @@ internal import VFSCore
 final class StreamSocket: InternetSocket {
   enum State { case idle, connecting, connected, listening, closed }
 
-  private var state = State.idle
+  private(set) var state = State.idle
   private var isBound = false
   /// The next connect(2) hears that the one before, which did not wait, has come to something.
   private var isConnectionNews = false
@@ -37,12 +37,12 @@ final class StreamSocket: InternetSocket {
   private var pending: [StreamSocket] = []
   /// The end of sending could not be told yet.
   private var isEndPending = false
-  private var hasNoDelay = false
-  private var isCorked = false
-  private var keepIdle: Int32 = 7200
-  private var keepInterval: Int32 = 75
-  private var keepCount: Int32 = 9
-  private var plain: [(option: TCPOption, value: Int32)] = []
+  var hasNoDelay = false
+  var isCorked = false
+  var keepIdle: Int32 = 7200
+  var keepInterval: Int32 = 75
+  var keepCount: Int32 = 9
+  var plain: [(option: TCPOption, value: Int32)] = []
 
   /// The most that is handed to lwIP at a time.
   private static var largestPiece: Int { 16384 }
@@ -61,7 +61,7 @@ final class StreamSocket: InternetSocket {
     applyTCPOptions()
   }
 
-  private func applyTCPOptions() {
+  func applyTCPOptions() {
     applyOptions()
     guard block != 0, state != .listening else { return }
     clwip_tcp_set_no_delay(block, hasNoDelay ? 1 : 0)
@@ -245,7 +245,10 @@ final class StreamSocket: InternetSocket {
       guard state == .listening else { throw .EINVAL }
     }
     let socket = pending.removeFirst()
-    if socket.block != 0 { clwip_tcp_accepted(socket.block) }
+    if socket.block != 0 {
+      clwip_tcp_accepted(socket.block)
+      network.pass()
+    }
     return socket
   }
 
@@ -483,86 +486,15 @@ final class StreamSocket: InternetSocket {
   }
 
   override func setOption(_ level: Int32, _ number: Int32, _ value: SocketOptionValue) throws(Errno) {
-    guard level == InternetProtocol.IPPROTO_TCP else {
+    if level == InternetProtocol.IPPROTO_TCP {
+      try setTCPOption(number, value)
+    } else {
       try super.setOption(level, number, value)
-      return
     }
-    guard let option = TCPOption(rawValue: number) else { throw .ENOPROTOOPT }
-    if option == .TCP_CONGESTION {
-      // Linux has these two without modules.
-      let name = try value.text(limit: 15)
-      guard name == [UInt8]("cubic") || name == [UInt8]("reno") else { throw .ENOENT }
-      return
-    }
-    let integer = try value.integer()
-    switch option {
-    case .TCP_NODELAY: hasNoDelay = integer != 0
-    case .TCP_CORK:
-      isCorked = integer != 0
-      if !isCorked, block != 0, state == .connected {
-        clwip_tcp_output(block)
-        network.pass()
-      }
-    case .TCP_KEEPIDLE:
-      guard 1...32767 ~= integer else { throw .EINVAL }
-      keepIdle = integer
-    case .TCP_KEEPINTVL:
-      guard 1...32767 ~= integer else { throw .EINVAL }
-      keepInterval = integer
-    case .TCP_KEEPCNT:
-      guard 1...127 ~= integer else { throw .EINVAL }
-      keepCount = integer
-    case .TCP_MAXSEG:
-      guard integer == 0 || 88...32767 ~= integer else { throw .EINVAL }
-      remember(option, integer)
-    case .TCP_SYNCNT:
-      guard 1...127 ~= integer else { throw .EINVAL }
-      remember(option, integer)
-    case .TCP_USER_TIMEOUT:
-      guard integer >= 0 else { throw .EINVAL }
-      remember(option, integer)
-    case .TCP_LINGER2, .TCP_DEFER_ACCEPT, .TCP_QUICKACK, .TCP_FASTOPEN: remember(option, integer)
-    default: throw .ENOPROTOOPT
-    }
-    applyTCPOptions()
-  }
-
-  private func remember(_ option: TCPOption, _ value: Int32) {
-    plain.removeAll { $0.option == option }
-    plain.append((option, value))
   }
 
   override func option(_ level: Int32, _ number: Int32) throws(Errno) -> [UInt8] {
-    guard level == InternetProtocol.IPPROTO_TCP else { return try super.option(level, number) }
-    guard let option = TCPOption(rawValue: number) else { throw .ENOPROTOOPT }
-    let value: Int32
-    switch option {
-    case .TCP_NODELAY: value = hasNoDelay ? 1 : 0
-    case .TCP_CORK: value = isCorked ? 1 : 0
-    case .TCP_KEEPIDLE: value = keepIdle
-    case .TCP_KEEPINTVL: value = keepInterval
-    case .TCP_KEEPCNT: value = keepCount
-    case .TCP_MAXSEG:
-      value = block != 0 && state == .connected ? Int32(clwip_tcp_segment_size(block)) : 536
-    case .TCP_INFO:
-      // The first bytes are small numbers; those that are not known are 0, as Linux leaves what does not apply.
-      var bytes = [UInt8](repeating: 0, count: 232)
-      bytes[0] = UInt8(truncatingIfNeeded: block == 0 ? TCPState.TCP_CLOSE : clwip_tcp_state(block))
-      return bytes
-    case .TCP_CONGESTION: return [UInt8]("reno") + [UInt8](repeating: 0, count: 12)
-    default:
-      value = plain.first { $0.option == option }?.value ?? Self.initialValue(option)
-    }
-    return SocketOptionValue.bytes(value)
-  }
-
-  private static func initialValue(_ option: TCPOption) -> Int32 {
-    switch option {
-    case .TCP_SYNCNT: 6
-    case .TCP_LINGER2: 60
-    case .TCP_QUICKACK: 1
-    default: 0
-    }
+    level == InternetProtocol.IPPROTO_TCP ? try tcpOption(number) : try super.option(level, number)
   }
 
   // MARK: The end

@@ -458,7 +458,19 @@ clwip_handle clwip_tcp_listen(clwip_handle block, uint8_t backlog, int *error) {
 void clwip_tcp_set_backlog(clwip_handle block, uint8_t backlog) {
   tcp_backlog_set((struct tcp_pcb *)block, backlog);
 }
-void clwip_tcp_accepted(clwip_handle block) { tcp_backlog_accepted((struct tcp_pcb *)block); }
+
+void clwip_tcp_accepted(clwip_handle block) {
+  struct tcp_pcb *pcb = (struct tcp_pcb *)block;
+  struct tcp_pcb_listen *listener = pcb->listener;
+  int was_full = listener && listener->accepts_pending >= listener->backlog;
+  tcp_backlog_accepted(pcb);
+  if (!was_full) return;
+  // Who connects from this machine and found no place need not wait for the time after which it asks again.
+  for (struct tcp_pcb *other = tcp_active_pcbs; other; other = other->next)
+    if (other->state == SYN_SENT && other->remote_port == listener->local_port &&
+        ip_addr_cmp(&other->local_ip, &other->remote_ip))
+      tcp_rexmit_rto(other);
+}
 
 uint32_t clwip_tcp_room(clwip_handle block) {
   struct tcp_pcb *pcb = (struct tcp_pcb *)block;

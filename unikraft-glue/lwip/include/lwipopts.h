@@ -76,6 +76,8 @@ void clwip_free(void *block);
 #define LWIP_TCP_KEEPALIVE 1
 #define TCP_OVERSIZE 256
 #define TCP_MSL 30000UL
+// RFC 6298.
+#define LWIP_TCP_RTO_TIME 1000
 // How long a confirmation waits for something to go with, at the most, in milliseconds; and half of the step in which
 // times of repetition are counted.
 #define TCP_TMR_INTERVAL 100
