@@ -87,6 +87,9 @@ PROCESSBENCH = {
     "signal and return": ("ns/op", Ratio(0.50)),
     "futex wake to wake": ("ns/op", Ratio(0.50)),
     "fault storm, 8 threads": ("ns/page", Ratio(0.50)),
+    "tcp connect+close": ("us/op", Ratio(0.50)),
+    "tcp round trip": ("ns/op", Ratio(0.50)),
+    "tcp stream": ("MB/s", Ratio(1.8, at_least=True)),
     "shell loop of 500 true": ("ms", Ratio(0.50)),
     "make -j2 of a project": ("ms", Ratio(0.50)),
 }

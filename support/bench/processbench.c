@@ -5,13 +5,18 @@
 
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -211,6 +216,67 @@ static bool make_project(void) {
   return command_works("/usr/bin/make", arguments);
 }
 
+enum { STREAM_PIECE = 65536, STREAM_TOTAL = 64 << 20 };
+
+// The other end of connections: sends each byte back, or takes all there is.
+static void serve(int waiting) {
+  static char buffer[STREAM_PIECE];
+  for (;;) {
+    int end = accept(waiting, NULL, NULL);
+    for (ssize_t got; (got = read(end, buffer, sizeof buffer)) > 0;)
+      if (got == 1 && write(end, buffer, 1) != 1) _exit(1);
+    close(end);
+  }
+}
+
+// Connections of TCP by way of the loopback interface, which Linux leaves down until somebody wants it.
+static void streams(void) {
+  struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t size = sizeof name;
+  int waiting = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+  struct ifreq interface = {.ifr_name = "lo"};
+  if (ioctl(waiting, SIOCGIFFLAGS, &interface) == 0 && !(interface.ifr_flags & IFF_UP)) {
+    interface.ifr_flags |= IFF_UP;
+    ioctl(waiting, SIOCSIFFLAGS, &interface);
+  }
+  if (bind(waiting, (struct sockaddr *)&name, size) != 0 || listen(waiting, 16) != 0 ||
+      getsockname(waiting, (struct sockaddr *)&name, &size) != 0) {
+    skipped("tcp connect+close");
+    return;
+  }
+  pid_t child = fork();
+  if (child == 0) serve(waiting);
+  double start = now();
+  for (int i = 0; i < 500; i++) {
+    int end = socket(AF_INET, SOCK_STREAM, 0);
+    if (connect(end, (struct sockaddr *)&name, size) != 0) skipped("tcp connect+close");
+    close(end);
+  }
+  figure("tcp connect+close", (now() - start) / 500 / 1000, "us/op");
+  int end = socket(AF_INET, SOCK_STREAM, 0);
+  setsockopt(end, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  if (connect(end, (struct sockaddr *)&name, size) != 0) skipped("tcp round trip");
+  char byte = 0;
+  start = now();
+  for (int i = 0; i < 5000; i++)
+    if (write(end, &byte, 1) != 1 || read(end, &byte, 1) != 1) skipped("tcp round trip");
+  figure("tcp round trip", (now() - start) / 5000, "ns/op");
+  static char piece[STREAM_PIECE];
+  start = now();
+  for (long sent = 0; sent < STREAM_TOTAL;) {
+    ssize_t written = write(end, piece, sizeof piece);
+    if (written <= 0) break;
+    sent += written;
+  }
+  shutdown(end, SHUT_WR);
+  while (read(end, &byte, 1) > 0) {}
+  figure("tcp stream", STREAM_TOTAL / ((now() - start) / 1e9) / 1e6, "MB/s");
+  close(end);
+  kill(child, SIGKILL);
+  waitpid(child, NULL, 0);
+  close(waiting);
+}
+
 int main(void) {
   setenv("PATH", "/bin:/usr/bin", 1);
   repeat("vfork+exec static", 200, vfork_static, "us/op", 1000);
@@ -220,6 +286,7 @@ int main(void) {
   signal_round("signal and return", 50000);
   futex_turns("futex wake to wake");
   fault_storm("fault storm, 8 threads", 8);
+  streams();
   if (access("/bin/dash", X_OK) == 0) repeat("shell loop of 500 true", 1, shell_loop, "ms", 1e6);
   if (access("/usr/bin/make", X_OK) == 0) {
     char *copy[] = {"cp", "-r", "/project", "/tmp/project", NULL};
