@@ -6,14 +6,19 @@ that it mounts outlives it.
 """
 
 import ctypes
+import fcntl
 import json
 import os
 import resource
 import signal
+import socket
 import stat
+import struct
 import sys
 
 CLONE_NEWNS = 0x00020000
+SIOCGIFFLAGS = 0x8913
+SIOCSIFFLAGS = 0x8914
 MS_BIND, MS_REC, MS_PRIVATE, MS_NOSUID, MS_NOEXEC = 4096, 16384, 1 << 18, 2, 8
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 
@@ -31,10 +36,21 @@ def _mount(source, target, kind, flags, data=None):
     _check(libc.mount(*arguments, ctypes.c_ulong(flags), data and data.encode()), f"mount {target}")
 
 
+def _raise_loopback():
+    """Brings the loopback interface up: a network namespace of one's own begins without."""
+    name, up = b"lo", 1
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as question:
+        answer = fcntl.ioctl(question, SIOCGIFFLAGS, struct.pack("16sh22x", name, 0))
+        flags = struct.unpack("16sh22x", answer)[1]
+        if not flags & up:
+            fcntl.ioctl(question, SIOCSIFFLAGS, struct.pack("16sh22x", name, flags | up))
+
+
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         specification = json.load(file)
     root = specification["root"]
+    _raise_loopback()
     _check(libc.unshare(CLONE_NEWNS), "unshare")
     _mount("none", "/", None, MS_REC | MS_PRIVATE)
     _mount("none", root + "/dev", "tmpfs", MS_NOSUID, "mode=755")

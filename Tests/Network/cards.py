@@ -51,16 +51,19 @@ def checksum(data):
 def guest(initrd, machine, arguments, forward="", parameters="", address=""):
     """Runs the program in a guest; gives the process, whose output can be read."""
     options, device = MACHINES[machine]
-    command = ["timeout", "120", "qemu-system-x86_64", *options, "-accel", "tcg", "-cpu", "max", "-m", "64", "-display",
+    command = ["qemu-system-x86_64", *options, "-accel", "tcg", "-cpu", "max", "-m", "64", "-display",
                "none", "-nodefaults", "-no-reboot", "-no-user-config", "-serial", "stdio", "-kernel", IMAGE, "-initrd",
                initrd, "-device", "isa-debug-exit,iobase=0x501,iosize=2",
                "-netdev", f"user,id=net0{forward and ',hostfwd=' + forward}{address}", "-device", f"{device},netdev=net0",
                "-append", f"console.stdout=pipe banner=off {parameters}-- /peer {arguments}"]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True) as process:
+        limit = threading.Timer(120, process.kill)
+        limit.start()
         try:
             yield process
         finally:
+            limit.cancel()
             process.kill()
 
 
