@@ -51,7 +51,7 @@ public final class VirtioConsole {
     }
     received = try frames.allocate(.kernel, zeroed: true)
     sent = try frames.allocate(.kernel, zeroed: true)
-    let interrupt = Relay()
+    let interrupt = InterruptRelay()
     receiveQueue = try transport.makeQueue(Self.controlReceive, size: Self.slots, features: features, frames) {
       interrupt.handler()
     }
@@ -63,11 +63,6 @@ public final class VirtioConsole {
     for slot in 0..<min(Self.slots, receiveQueue.size) { offer(slot) }
     if receiveQueue.publish() { transport.notify(Self.controlReceive) }
     send(0, Event.deviceReady, 1)
-  }
-
-  /// Stands between a queue, which is made with a handler, and the object that serves it, which needs the queue.
-  private final class Relay {
-    var handler: InterruptTable.Handler = {}
   }
 
   private func offer(_ slot: Int) {
@@ -158,13 +153,10 @@ public final class VirtioConsoleInput {
   ) throws(Errno) {
     self.transport = transport
     index = 2 + 2 * port
-    let interrupt = Relay()
+    let interrupt = InterruptRelay()
     queue = try transport.makeQueue(index, size: Self.bufferCount, features: features, frames) { interrupt.handler() }
     for _ in 0..<min(Self.bufferCount, queue.size) { buffers.append(try frames.allocate(.kernel, zeroed: true)) }
     interrupt.handler = { [self] in receive() }
-  }
-  private final class Relay {
-    var handler: InterruptTable.Handler = {}
   }
 
   fileprivate func open() {

@@ -23,15 +23,10 @@ public final class VirtioEntropy {
     self.onEntropy = onEntropy
     let features = try transport.negotiate(0)
     buffer = try frames.allocate(.kernel, zeroed: true)
-    let interrupt = Relay()
+    let interrupt = InterruptRelay()
     queue = try transport.makeQueue(0, size: 8, features: features, frames) { interrupt.handler() }
     interrupt.handler = { [self] in handleInterrupt() }
     transport.start()
-  }
-
-  /// Stands between the queue, which is made with a handler, and the object that serves it, which needs the queue.
-  private final class Relay {
-    var handler: InterruptTable.Handler = {}
   }
 
   /// Asks the host for bytes; they come later. One request at a time is under way.

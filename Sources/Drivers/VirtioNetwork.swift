@@ -56,11 +56,13 @@ public final class VirtioNetwork {
       mac = CPU.timeStampCounter << 16 & 0xffff_ffff_0000 | 0x0002
     }
     mtu = features & Self.mtuFeature != 0 ? min(max(transport.configuration16(10), 68), 1500) : 1500
-    let interrupt = Relay()
+    let interrupt = InterruptRelay()
     received = try transport.makeQueue(Self.receiveQueue, size: Self.slots, features: features, frames) {
       interrupt.handler()
     }
-    sent = try transport.makeQueue(Self.sendQueue, size: Self.slots, features: features, frames) {}
+    sent = try transport.makeQueue(Self.sendQueue, size: Self.slots, features: features, frames) {
+      interrupt.handler()
+    }
     let order = Int.bitWidth - (Self.slots * Int(Self.slotSize) / pageSize - 1).leadingZeroBitCount
     receiveSlots = try frames.allocateBlock(order: order).physical
     sendSlots = try frames.allocateBlock(order: order).physical
@@ -71,11 +73,6 @@ public final class VirtioNetwork {
     transport.start()
     for slot in 0..<min(Self.slots, received.size) { offer(UInt(slot)) }
     if received.publish() { transport.notify(Self.receiveQueue) }
-  }
-
-  /// Stands between the queue, which is made with a handler, and the object that serves it, which needs the queue.
-  private final class Relay {
-    var handler: InterruptTable.Handler = {}
   }
 
   public var isLinkUp: Bool { !hasStatus || transport.configuration16(6) & 1 != 0 }
@@ -147,9 +144,9 @@ public final class VirtioNetwork {
     if sent.publish() { transport.notify(Self.sendQueue) }
   }
 
-  /// Whether the device has not yet sent something.
-  public var isBusy: Bool {
-    takeBack()
+  /// Whether the device has not yet sent something; `onEnd` is called when it has.
+  public func awaitsSending() -> Bool {
+    repeat { takeBack() } while !hasFailed && sent.inFlight > 0 && sent.enableInterrupts()
     return !hasFailed && sent.inFlight > 0
   }
 }

@@ -28,7 +28,7 @@ public final class VirtioNineP: NinePChannel {
     self.transport = transport
     let features = try transport.negotiate(
       Self.mountTagFeature | VirtioFeature.indirectDescriptors | VirtioFeature.eventIndex)
-    let interrupt = Relay()
+    let interrupt = InterruptRelay()
     queue = try transport.makeQueue(0, size: Self.queueSize, features: features, indirectLimit: 68, frames) {
       interrupt.handler()
     }
@@ -40,11 +40,6 @@ public final class VirtioNineP: NinePChannel {
     exchanges = [NinePExchange?](repeating: nil, count: Self.queueSize)
     interrupt.handler = { [self] in handleInterrupt() }
     transport.start()
-  }
-
-  /// Stands between the queue, which is made with a handler, and the object that serves it, which needs the queue.
-  private final class Relay {
-    var handler: InterruptTable.Handler = {}
   }
 
   public func send(_ exchange: NinePExchange) throws(Errno) {

@@ -132,3 +132,8 @@ extension VirtioTransport {
   /// Tells the device that its driver has given up.
   public func fail() { status = status | VirtioStatus.failed }
 }
+
+/// Stands between a queue, which is made with a handler, and the object that serves it, which needs the queue.
+final class InterruptRelay {
+  var handler: InterruptTable.Handler = {}
+}

@@ -103,22 +103,12 @@ final class DatagramSocket: InternetSocket {
       if !isRaw, !isPortFixed { dropBlock() }
       return
     }
-    let endpoint = try destination(try parse(address))
+    let endpoint = try destination(address)
     guard Calls.source(for: endpoint).error == 0 else { throw .ENETUNREACH }
     try autobind()
     if !isRaw { try Self.check(Calls.connectUDP(block, endpoint)) }
     peer = endpoint
     queue.wakeAll()
-  }
-
-  /// Where a message goes: to this machine itself for no address.
-  private func destination(_ endpoint: InternetEndpoint) throws(Errno) -> InternetEndpoint {
-    if isOnlyIPv6, endpoint.value.version == 4 { throw .ENETUNREACH }
-    guard endpoint.isAny else { return endpoint }
-    var result = family == .AF_INET ? InternetEndpoint(ipv4: 0x0100_007f) : InternetEndpoint(any: 6)
-    if family == .AF_INET6 { result.value.low = 1 << 56 }
-    result.value.port = endpoint.port
-    return result
   }
 
   /// Whether this sent a packet from one address to the other, and wants to hear of its end.
@@ -150,7 +140,7 @@ final class DatagramSocket: InternetSocket {
     if isSendShut { throw .EPIPE }
     let to: InternetEndpoint
     if let address = message.address {
-      to = try destination(try parse(address))
+      to = try destination(address)
       guard isRaw || to.port != 0 else { throw .EINVAL }
     } else if let peer {
       to = peer

@@ -37,6 +37,17 @@ class InternetSocket: Socket {
     try InternetEndpoint(parsing: address, family, isOnlyIPv6: isOnlyIPv6)
   }
 
+  /// Where connect(2) and sendto(2) lead: the unspecified address is this machine's own.
+  final func destination(_ address: [UInt8]) throws(Errno) -> InternetEndpoint {
+    let endpoint = try parse(address)
+    if isOnlyIPv6, endpoint.value.version == 4 { throw .ENETUNREACH }
+    guard endpoint.isAny else { return endpoint }
+    var result = family == .AF_INET ? InternetEndpoint(ipv4: 0x0100_007f) : InternetEndpoint(any: 6)
+    if family == .AF_INET6 { result.value.low = 1 << 56 }
+    result.value.port = endpoint.port
+    return result
+  }
+
   /// Checks what bind(2) was given.
   final func validate(_ address: [UInt8], _ context: FileSystemContext) throws(Errno) -> InternetEndpoint {
     // Linux takes AF_UNSPEC for the unspecified address of IPv4, as old programs give it.

@@ -12,8 +12,9 @@ internal import VFSCore
 public final class NetworkStack {
   let timers: TimerQueue
   let random: RandomSource
-  /// Woken when an address or a link changed.
+  /// Woken when an address or a link changed, and with `isDraining` by everything that comes.
   let changed = WaitQueue()
+  private var isDraining = false
   private var cards: [(number: Int32, device: VirtioNetwork)] = []
   private var timer: TimerEntry?
   /// Sockets for datagrams, which errors are looked up in.
@@ -85,6 +86,7 @@ public final class NetworkStack {
 
   /// Takes everything on that an operation has set off: packets to this machine itself, packets to others, the timer.
   func run() {
+    if isDraining { changed.wakeAll() }
     clwip_poll()
     for card in cards { card.device.flush() }
     let milliseconds = clwip_run_timers()
@@ -112,10 +114,11 @@ public final class NetworkStack {
 
   /// Waits until what programs have written has been taken by the other ends, for two seconds at the most.
   public func drain() {
+    isDraining = true
+    run()
     let end = timers.now() + 2_000_000_000
-    while timers.now() < end, clwip_tcp_has_unsent() != 0 || cards.contains(where: { $0.device.isBusy }) {
-      run()
-      _ = changed.sleep(until: min(end, timers.now() + 10_000_000), interruptible: false)
+    while clwip_tcp_has_unsent() != 0 || cards.contains(where: { $0.device.awaitsSending() }) {
+      guard changed.sleep(until: end, interruptible: false) == .woken else { return }
     }
   }
 

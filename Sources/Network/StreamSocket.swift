@@ -136,16 +136,8 @@ final class StreamSocket: InternetSocket {
     case .connecting:
       if !wait { throw .EALREADY }
     case .idle, .closed:
-      var endpoint = try parse(address)
+      let endpoint = try destination(address)
       if endpoint.isMulticast { throw .ENETUNREACH }
-      // The unspecified address is this machine's own.
-      if endpoint.isAny {
-        let port = endpoint.port
-        endpoint = family == .AF_INET ? InternetEndpoint(ipv4: 0x0100_007f) : InternetEndpoint(any: 6)
-        if family == .AF_INET6 { endpoint.value.low = 1 << 56 }
-        endpoint.value.port = port
-      }
-      if isOnlyIPv6, endpoint.value.version == 4 { throw .ENETUNREACH }
       if state == .closed { reset() }
       try makeBlock()
       state = .connecting
@@ -298,14 +290,7 @@ final class StreamSocket: InternetSocket {
       if room == 0 {
         network.pass()
         if self.room > 0 { continue }
-        if !wait {
-          if done > 0 { return done }
-          throw .EAGAIN
-        }
-        do throws(Errno) { try Self.sleep(on: queue, until: deadline) } catch {
-          if done > 0 { return done }
-          throw error
-        }
+        guard try goesOn(wait, deadline, done) else { return done }
         continue
       }
       let bytes: [UInt8]
@@ -385,14 +370,21 @@ final class StreamSocket: InternetSocket {
       try throwPendingError()
       if isFinished || isReceiveShut { return done }
       if state == .idle { throw .ENOTCONN }
-      if !wait {
-        if done > 0 { return done }
-        throw .EAGAIN
-      }
-      do throws(Errno) { try Self.sleep(on: queue, until: deadline) } catch {
-        if done > 0 { return done }
-        throw error
-      }
+      guard try goesOn(wait, deadline, done) else { return done }
+    }
+  }
+
+  /// Waits for a change. False when there is no more waiting, and the call ends with the bytes that are done.
+  ///
+  /// - Throws: Why there is no more waiting, where no bytes are done.
+  private func goesOn(_ wait: Bool, _ deadline: UInt64?, _ done: Int) throws(Errno) -> Bool {
+    do throws(Errno) {
+      if !wait { throw .EAGAIN }
+      try Self.sleep(on: queue, until: deadline)
+      return true
+    } catch {
+      if done == 0 { throw error }
+      return false
     }
   }
 
